@@ -1,0 +1,4 @@
+package cli
+
+// Session is one user at one line.
+type Session struct{}

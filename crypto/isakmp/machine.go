@@ -1,0 +1,254 @@
+package isakmp
+
+import (
+	"net/netip"
+	"time"
+
+	"coterie/crypto/keys"
+	"coterie/crypto/suite"
+	"coterie/internal/env"
+	"coterie/internal/syslog"
+)
+
+// Exchange types (RFC 2408 section 3.1, RFC 6407, RFC 8263).
+const (
+	ExchangeMainMode      = 2
+	ExchangeAggressive    = 4
+	ExchangeInformational = 5
+	ExchangePull          = 32
+	ExchangePush          = 33
+	ExchangePushAck       = 35
+)
+
+// Policy is one `crypto isakmp policy`. Pre-shared keys only for now; a policy
+// with another authentication is skipped.
+type Policy struct {
+	Priority int
+	Cipher   suite.Cipher
+	Hash     suite.Hash
+	Group    suite.Group
+	PSK      bool // authentication pre-share
+	Lifetime time.Duration
+}
+
+// Config is the desired state of the machine. Reconfiguring disturbs no SA;
+// a removed key or policy counts from the next phase 1 on.
+type Config struct {
+	Enabled  bool     // crypto isakmp enable
+	Policies []Policy // by priority
+	PSKs     []keys.PSK
+	// PhaseOneDOI is 1 or 2 (`platform gdoi wire phase1-doi`), sent as
+	// initiator; any is accepted.
+	PhaseOneDOI uint32
+	// Accept says whether an unknown peer may open phase 1 to us (a key server
+	// is configured). An initiator-only device answers nobody.
+	Accept bool
+	// Capabilities is the mask sent in our Vendor ID (protocol.md 1.10).
+	Capabilities uint32
+	DPD          DPD
+}
+
+// DPD is `crypto isakmp keepalive`; zero Interval is off.
+type DPD struct {
+	Interval, Retry time.Duration
+	Periodic        bool
+}
+
+// Identity is an ID payload body.
+type Identity struct {
+	Type     uint8
+	Protocol uint8
+	Port     uint16
+	Data     []byte
+}
+
+// SAID names one phase-1 SA within its machine; it is the conn-id of screens.
+type SAID uint32
+
+// SA is what an established phase 1 lends to the exchanges above it. It holds
+// no key: PRF computes prf(SKEYID_a, parts...).
+type SA struct {
+	ID            SAID
+	Initiator     bool // we opened it
+	Local, Remote netip.AddrPort
+	Peer          Identity
+	// Capabilities is the peer's mask from our Vendor ID; zero with Foreign set.
+	Capabilities uint32
+	Foreign      bool // the peer did not send our Vendor ID
+	PRF          func(parts ...[]byte) []byte
+}
+
+// Capability bits of our Vendor ID.
+const (
+	CapTBAR        = 1 << 0
+	CapDenyACE     = 1 << 1
+	CapPushAck     = 1 << 2
+	CapCOOP        = 1 << 3
+	CapTwoOctetTEK = 1 << 4
+)
+
+// An Owner is who asked for a phase 1: an opaque number of the caller.
+type Owner uint64
+
+// Input is anything the machine reacts to.
+type Input interface{ isakmpInput() }
+
+type (
+	// Datagram is one UDP datagram of IKE version 1 other than exchanges 33 and 35.
+	Datagram struct {
+		Local, Remote netip.AddrPort
+		Data          []byte
+	}
+	// Tick says that Next has come.
+	Tick struct{}
+	// Configure replaces the configuration.
+	Configure struct{ Config Config }
+	// Connect asks for an established phase 1 from Local to Remote: PhaseOneUp at once
+	// if there is one, else main mode. PhaseOneFailed after messages at
+	// 0, 10, 20, 30 s when 40 s have passed.
+	Connect struct {
+		Owner         Owner
+		Local, Remote netip.AddrPort
+	}
+	// Abandon withdraws Connect; exchanges of the owner stop being retransmitted.
+	Abandon struct{ Owner Owner }
+	// Exchange2 starts or continues a phase-2 exchange: Payloads, a chain
+	// starting with payload type First, goes out encrypted. It also says that
+	// the peer's previous message of this exchange verified.
+	Exchange2 struct {
+		SA        SAID
+		Owner     Owner
+		Exchange  uint8
+		MessageID uint32
+		First     uint8
+		Payloads  []byte
+		Await     bool // retransmit at 10, 20, 30 s until answered; Phase2Failed at 40 s
+	}
+	// Accept ends an exchange whose last message verified and needs no answer.
+	Accept struct {
+		SA        SAID
+		MessageID uint32
+	}
+	// Refuse says that a phase-2 message did not verify (its IV is not
+	// committed) or was refused. A non-zero Notify goes out in an
+	// authenticated Informational.
+	Refuse struct {
+		SA        SAID
+		MessageID uint32
+		Notify    uint16
+	}
+	// Clear deletes one SA (a Delete is sent), or all of them when All is set.
+	Clear struct {
+		SA  SAID
+		All bool
+	}
+	// Done brings the result of a Compute.
+	Done struct{ env.JobDone }
+)
+
+func (Datagram) isakmpInput()  {}
+func (Tick) isakmpInput()      {}
+func (Configure) isakmpInput() {}
+func (Connect) isakmpInput()   {}
+func (Abandon) isakmpInput()   {}
+func (Exchange2) isakmpInput() {}
+func (Accept) isakmpInput()    {}
+func (Refuse) isakmpInput()    {}
+func (Clear) isakmpInput()     {}
+func (Done) isakmpInput()      {}
+
+// Output is anything the machine wants done, in order.
+type Output interface{ isakmpOutput() }
+
+type (
+	// Send is one datagram.
+	Send struct {
+		Local, Remote netip.AddrPort
+		Data          []byte
+	}
+	// Compute is work for elsewhere (Diffie-Hellman).
+	Compute struct{ env.Job }
+	// PhaseOneUp answers Connect.
+	PhaseOneUp struct {
+		Owner Owner
+		SA    SA
+	}
+	// PhaseOneFailed ends Connect without success.
+	PhaseOneFailed struct {
+		Owner  Owner
+		Reason string
+	}
+	// Phase2 hands up one decrypted phase-2 message, as received and without
+	// padding. The receiver checks its HASH and answers with Exchange2, Accept
+	// or Refuse. Exchange 5 (Informational) is handled inside, but for
+	// notifies, which come as Notified.
+	Phase2 struct {
+		SA        SA
+		Owner     Owner // of the exchange, when we started it
+		Exchange  uint8
+		MessageID uint32
+		First     uint8 // type of the first payload
+		Payloads  []byte
+	}
+	// Phase2Failed says that an awaited answer did not come in 40 s, or that
+	// its SA is gone.
+	Phase2Failed struct {
+		SA        SAID
+		Owner     Owner
+		MessageID uint32
+		Reason    string
+	}
+	// Notified is an authenticated notify from the peer.
+	Notified struct {
+		SA   SA
+		Type uint16
+		Data []byte
+	}
+	// SADeleted says that an SA is no more.
+	SADeleted struct{ SA SA }
+	// Log is a line for the log.
+	Log struct{ syslog.Message }
+	// KeyLog is the decryption key of one phase 1, only while KeyLog is on.
+	KeyLog struct {
+		InitiatorCookie [8]byte
+		Key             []byte
+	}
+)
+
+func (Send) isakmpOutput()           {}
+func (Compute) isakmpOutput()        {}
+func (PhaseOneUp) isakmpOutput()     {}
+func (PhaseOneFailed) isakmpOutput() {}
+func (Phase2) isakmpOutput()         {}
+func (Phase2Failed) isakmpOutput()   {}
+func (Notified) isakmpOutput()       {}
+func (SADeleted) isakmpOutput()      {}
+func (Log) isakmpOutput()            {}
+func (KeyLog) isakmpOutput()         {}
+
+// Snapshot is the machine as show commands see it.
+type Snapshot struct {
+	Config   Config
+	SAs      []SASnapshot // by ID
+	Counters Counters
+}
+
+// SASnapshot is one phase-1 SA, finished or not.
+type SASnapshot struct {
+	ID            SAID
+	Local, Remote netip.AddrPort
+	Initiator     bool
+	State         string // "MM_NO_STATE", "MM_SA_SETUP", "MM_KEY_EXCH", "GDOI_IDLE"
+	Deleted       bool   // prints "ACTIVE (deleted)"
+	Policy        Policy
+	Created       time.Time
+	Expires       time.Time
+	Capabilities  uint32
+}
+
+// Counters count what the machine dropped and why.
+type Counters struct {
+	Received, Sent, Retransmitted, Duplicates                    uint64
+	Malformed, UnknownSA, BadCookie, NoProposal, NoKey, AuthFail uint64
+	HashFail, HalfOpenEvicted, Unsupported                       uint64
+}

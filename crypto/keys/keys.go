@@ -1,0 +1,34 @@
+// Package keys holds RSA key pairs by label and pre-shared keys by peer.
+package keys
+
+import (
+	"crypto/rsa"
+	"net/netip"
+	"time"
+
+	"coterie/internal/secret"
+)
+
+// PSK is one `crypto isakmp key`: a key for the peers inside Peer
+// (0.0.0.0/0 is the wildcard). The most specific match wins.
+type PSK struct {
+	Peer netip.Prefix
+	Key  secret.Bytes
+}
+
+// Pair is one RSA key pair of `crypto key generate rsa`.
+type Pair struct {
+	Label      string
+	Private    *rsa.PrivateKey
+	Exportable bool
+	Generated  time.Time
+}
+
+// Public is what `show crypto key mypubkey rsa` prints of a Pair.
+type Public struct {
+	Label      string
+	Bits       int
+	Exportable bool
+	Generated  time.Time
+	SPKI       []byte // DER SubjectPublicKeyInfo
+}

@@ -1,0 +1,221 @@
+package keyserver
+
+import (
+	"crypto"
+	"net/netip"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/crypto/suite"
+	"coterie/gdoi/policy"
+	"coterie/gdoi/wire"
+	"coterie/internal/env"
+	"coterie/internal/syslog"
+	"coterie/xfrm"
+)
+
+// Config is all that one appliance serves, compiled from its configuration.
+type Config struct {
+	Groups []Group // sorted by name
+	Form   wire.Form
+}
+
+// Group is one `crypto gdoi group` with `server local`.
+type Group struct {
+	Name    string
+	ID      policy.GroupID
+	Address netip.Addr // address ipv4: where this KS answers
+	Port    uint16     // 848
+	// Incomplete names what is missing or unresolved; such a group refuses
+	// registrations and says why (KS_INCOMPLETE_CFG).
+	Incomplete string
+	Rekey      Rekey
+	SAs        []SA // by number
+	// Authorized holds the ACL of `authorization address ipv4`; nil: everyone.
+	Authorized      []xfrm.ACE
+	ReceiveOnly     bool
+	Acknowledgement string // "Cisco", "Interoperable", "Any", as shown
+}
+
+// Rekey is the rekey part of `server local`.
+type Rekey struct {
+	Unicast    bool
+	Multicast  netip.AddrPort // destination in multicast transport
+	Cipher     suite.Cipher
+	SigHash    suite.Hash
+	KeyLabel   string
+	Signer     crypto.Signer // nil: KS_NO_RSA_KEYS, no rekey is possible and no KEK is made
+	SPKI       []byte        // DER of the signer's public key
+	Lifetime   time.Duration // KEK
+	Retransmit time.Duration
+	Count      int // retransmissions after the first copy
+	Periodic   bool
+}
+
+// SA is one `sa ipsec N`, every name resolved.
+type SA struct {
+	Number    int
+	Profile   string
+	ACLName   string
+	ACEs      []xfrm.ACE
+	Transform suite.Transform
+	Lifetime  time.Duration // TEK
+	Transport bool
+	Replay    policy.Replay
+}
+
+// Input is anything the machine reacts to.
+type Input interface{ keyserverInput() }
+
+type (
+	// Configure replaces the configuration: groups are added, removed, or
+	// marked as changed (POLICY_CHANGE). Members get the new policy with the
+	// next rekey; a registering member gets the policy in force.
+	Configure struct{ Config Config }
+	// Phase2 is a GROUPKEY-PULL message on a phase 1 that the peer opened.
+	Phase2 struct{ isakmp.Phase2 }
+	// Ack is a GROUPKEY-PUSH ACK datagram (exchange 35).
+	Ack struct {
+		Local, Remote netip.AddrPort
+		Data          []byte
+	}
+	// Rekey is `crypto gdoi ks rekey [group] [replace-now]`; "" is every group.
+	RekeyNow struct {
+		Group      string
+		ReplaceNow bool
+	}
+	// Clear is `clear crypto gdoi [group]` on a key server: members and keys
+	// are dropped; Members only drops members (`ks members`).
+	Clear struct {
+		Group   string
+		Members bool
+	}
+	// Tick says that Next has come.
+	Tick struct{}
+	// Done brings the result of a Compute (a signature).
+	Done struct{ env.JobDone }
+	// Persisted says that the Persist of this number is on disk, or why not.
+	Persisted struct {
+		Number uint64
+		Err    error
+	}
+)
+
+func (Configure) keyserverInput() {}
+func (Phase2) keyserverInput()    {}
+func (Ack) keyserverInput()       {}
+func (RekeyNow) keyserverInput()  {}
+func (Clear) keyserverInput()     {}
+func (Tick) keyserverInput()      {}
+func (Done) keyserverInput()      {}
+func (Persisted) keyserverInput() {}
+
+// Output is anything the machine wants done, in order; Persist before Send.
+type Output interface{ keyserverOutput() }
+
+type (
+	// Send is one PUSH datagram.
+	Send struct {
+		Local, Remote netip.AddrPort
+		Data          []byte
+	}
+	// ToISAKMP is an Exchange2, Accept or Refuse for the phase-2 message answered.
+	ToISAKMP struct{ Input isakmp.Input }
+	// Compute is work for elsewhere: a signature.
+	Compute struct{ env.Job }
+	// Persist is a record to store before the outputs behind it.
+	Persist struct {
+		Number uint64
+		Group  string
+		Key    string
+		Value  []byte
+	}
+	// Log is a line for the log.
+	Log struct{ syslog.Message }
+	// PlainPush is the PUSH just sent with its E flag cleared, for captures
+	// (protocol.md 7.2), only while key logging is on.
+	PlainPush struct {
+		Local, Remote netip.AddrPort
+		Data          []byte
+	}
+)
+
+func (Send) keyserverOutput()      {}
+func (ToISAKMP) keyserverOutput()  {}
+func (Compute) keyserverOutput()   {}
+func (Persist) keyserverOutput()   {}
+func (Log) keyserverOutput()       {}
+func (PlainPush) keyserverOutput() {}
+
+// Snapshot is every group as show commands see it, sorted by name.
+type Snapshot struct {
+	Groups   []GroupSnapshot
+	Counters Counters
+}
+
+// GroupSnapshot is one served group. Durations are as of At.
+type GroupSnapshot struct {
+	At      time.Time
+	Config  Group // without its Signer
+	Changed bool  // policy edited since the last rekey
+	HasKEK  bool
+	KEK     KEKSnapshot
+	TEKs    []TEKSnapshot // newest first within each `sa ipsec`
+	Seq     uint32        // last used under this KEK
+	Members MemberTree
+	// Rekey statistics.
+	RekeysSent, Retransmits uint64
+	LastRetransmits         uint64
+	LastRekey               time.Time
+	LastRekeyDuration       time.Duration
+	RetransmitRemaining     time.Duration // 0 when none is going on
+	RegistrationsAfterRekey uint64
+}
+
+// MemberTree iterates the members in order of address; the snapshot is O(1).
+type MemberTree interface {
+	Len() int
+	Ascend(func(MemberSnapshot) bool)
+	Get(netip.Addr) (MemberSnapshot, bool)
+}
+
+// KEKSnapshot is the live KEK without its key.
+type KEKSnapshot struct {
+	SPI                 [16]byte
+	Cipher              suite.Cipher
+	SigHash             suite.Hash
+	SigKeyLength        int // octets of the DER public key
+	SigSize             int // octets of a signature
+	Lifetime, Remaining time.Duration
+	TimeToRekey         time.Duration
+}
+
+// TEKSnapshot is one TEK without its keys.
+type TEKSnapshot struct {
+	SA                           int
+	SPI                          uint32
+	Transform                    suite.Transform
+	ACLName                      string
+	Lifetime, Remaining, Elapsed time.Duration
+	TimeToRekey                  time.Duration // negative: superseded, "n/a"
+	Replay                       policy.Replay
+	Superseded                   bool
+}
+
+// MemberSnapshot is one registered member.
+type MemberSnapshot struct {
+	Address                                        netip.Addr // registration address
+	Remote                                         netip.AddrPort
+	Version                                        string // "1.0.27" from its information, "unknown"
+	Hostname                                       string
+	Foreign                                        bool // does not speak our extensions
+	Registered                                     time.Time
+	RekeysSent, RekeyRetries, AcksRcvd, AcksMissed uint64
+	SentSeq, RcvdSeq                               [4]uint32 // newest first
+}
+
+// Counters count what the machine dropped and why.
+type Counters struct {
+	PullsReceived, UnknownGroup, Unauthorized, HashFail, Malformed uint64
+	AcksReceived, AcksUnsolicited, AcksBad                         uint64
+}

@@ -1,0 +1,83 @@
+// Package wire is the codec of RFC 6407 (GDOI) payloads inside ISAKMP
+// messages, with RFC 8263 acknowledgements. One payload a file; every Parse is
+// total, allocates in proportion to its input and keeps what it does not know.
+package wire
+
+import (
+	"coterie/gdoi/policy"
+)
+
+// Payload types this package reads and writes (protocol.md 1.3).
+const (
+	PayloadNone    = 0
+	PayloadSA      = 1
+	PayloadID      = 5
+	PayloadHash    = 8
+	PayloadSig     = 9
+	PayloadNonce   = 10
+	PayloadNotify  = 11
+	PayloadDelete  = 12
+	PayloadVendor  = 13
+	PayloadSAK     = 15
+	PayloadSAT     = 16
+	PayloadKD      = 17
+	PayloadSEQ     = 18
+	PayloadGAP     = 22
+	PayloadCoterie = 200 // private: member information, COOP
+)
+
+// SA is the body of an SA payload of the GDOI DOI: the group's policy.
+type SA struct {
+	SAK []SAK
+	GAP []Attribute
+	SAT []SAT
+	// Order of the sub-payloads is SAK, SAT, GAP on output; any on input.
+}
+
+// SAK is the SA KEK payload (RFC 6407 section 5.3).
+type SAK struct {
+	Protocol   uint8
+	Src, Dst   ID
+	SPI        [16]byte
+	Attributes []Attribute
+}
+
+// SAT is one SA TEK payload (section 5.5): ESP, or our bypass (129) for a deny.
+type SAT struct {
+	ProtocolID uint8 // 1 ESP, 129 COTERIE_BYPASS
+	Protocol   uint8 // upper-layer selector, 0 any
+	Src, Dst   ID
+	Transform  uint8
+	SPI        uint32
+	Attributes []Attribute
+}
+
+// ID is an identification inside SAK and SAT: type, port, data.
+type ID struct {
+	Type uint8
+	Port uint16
+	Data []byte
+}
+
+// Attribute is an ISAKMP data attribute; Value holds 2 octets for the TV form.
+type Attribute struct {
+	Type  uint16
+	Basic bool // TV form
+	Value []byte
+}
+
+// KeyPacket is one packet of a KD payload (section 5.6).
+type KeyPacket struct {
+	Type       uint8 // 1 TEK, 2 KEK, 3 LKH, 4 SID
+	SPI        []byte
+	Attributes []Attribute
+}
+
+// Form is the choice of encodings where sources disagree: set by
+// `platform gdoi wire`, learnt per peer on input.
+type Form struct {
+	TEKIDLength   int  // octets of the SAT ID length field: 2 (default) or 1
+	SigDigestInfo bool // sign with DigestInfo instead of the bare hash
+}
+
+var _ policy.GroupID
