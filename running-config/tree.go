@@ -34,22 +34,21 @@ type Config struct {
 	Routes        []Route
 	AccessLists   []*AccessList
 	Lines         []*Line
+	Stanzas       []*Stanza // sections without an engine: router bgp, class-map ...
 }
 
 // Frame is what every real configuration carries and this device only keeps:
 // each is parsed, printed back and said once to have no effect.
 type Frame struct {
-	Version           string // version 15.4
-	Services          []Service
-	BootMarkers       bool // boot-start-marker / boot-end-marker
-	NoAAA             bool // no aaa new-model
-	CEF               bool // ip cef
-	NoCEF6            bool // no ipv6 cef
-	NoDomainLookup    bool
-	ForwardProtocolND bool // ip forward-protocol nd
-	NoHTTP, NoHTTPS   bool // no ip http server / secure-server
-	ControlPlane      bool
-	Kept              []string // other top-level lines without an engine, verbatim
+	Version      string // version 15.4
+	Services     []Service
+	BootMarkers  bool // boot-start-marker / boot-end-marker
+	ControlPlane bool
+	// NoDomainLookup is `no ip domain lookup`.
+	NoDomainLookup bool
+	// Kept are top-level lines without an engine, as they print: "ip cef",
+	// "no ip http server". Each command owns the lines that begin with its words.
+	Kept []string
 }
 
 // Service is one `service ...` line; No is `no service ...`.
@@ -66,6 +65,7 @@ type Logging struct {
 	MonitorLevel string
 	NoConsole    bool
 	NoBuffered   bool
+	NoMonitor    bool
 }
 
 // Platform holds our own knobs.
@@ -140,6 +140,7 @@ type IPsecProfile struct {
 	ReplayWindow  int
 	PFS           string
 	ISAKMPProfile string
+	Kept          []string // other lines, verbatim
 }
 
 // Group is `crypto gdoi group` or `crypto gkm group`, one object either way.
@@ -157,6 +158,7 @@ type Group struct {
 	RekeyHashes           []string // client rekey hash
 	TransformSets         []string // client transform-sets
 	FailCloseRevert       bool
+	Kept                  []string // other lines, verbatim
 }
 
 // Identity is `identity number N` or `identity address ipv4 A`.
@@ -189,6 +191,7 @@ type LocalServer struct {
 	Redundancy            *Redundancy
 	Size                  string // group size
 	RegistrationInterface string
+	Kept                  []string // other lines, verbatim
 }
 
 // Retransmit is `rekey retransmit`; zero: 10 s, 2.
@@ -261,6 +264,7 @@ type Interface struct {
 	Duplex, Speed       string
 	LoadInterval        int
 	VRF                 string
+	OldVRF              bool // `ip vrf forwarding` rather than `vrf forwarding`
 	AccessIn, AccessOut string
 	Kept                []string // lines without an engine, verbatim
 }
@@ -319,8 +323,16 @@ type Line struct {
 	ExecTimeout string // "10 0" as typed
 	LoggingSync bool
 	Login       string // "", "login", "no login", "login local"
-	Transport   string
+	Transport   string // of `transport input`: "ssh", "telnet ssh", "all", "none"
 	Privilege   int
-	StopBits    int
+	StopBits    string // "1", "1.5", "2"
 	Kept        []string
+}
+
+// Stanza is a section that is only kept: its first line, then its lines and
+// sections as they print, without indentation.
+type Stanza struct {
+	Header string // "router bgp 65001"
+	Lines  []string
+	Subs   []*Stanza // address-family ipv4, class NAME; printed after Lines
 }

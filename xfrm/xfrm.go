@@ -106,20 +106,34 @@ type Dataplane interface {
 	Snapshot() Snapshot
 	// Events reports what deserves a log line, rate-limited, until Close.
 	Events() <-chan Event
+	// Close ends Events. Packets are still handled.
+	Close() error
 }
 
-// Counters are those of `show crypto gdoi gm dataplane counters`, per group.
+// A CounterClearer is a Dataplane whose counters can start again from zero:
+// `clear crypto gdoi gm counters`, `clear crypto sa counters`.
+type CounterClearer interface {
+	// ClearCounters clears those of every group, ACE and SA.
+	ClearCounters()
+	// ClearGroupCounters clears those of one member.
+	ClearGroupCounters(GroupKey)
+}
+
+// Counters are those of `show crypto gdoi gm dataplane counters`, per group, in
+// packets. "Send" and "Rcv" are as seen from the wire.
 type Counters struct {
 	Encrypt, Decrypt        uint64
 	TaggedSend, UntaggedRcv uint64
-	NoSASend, InvalidSARcv  uint64
-	EncapsFail, DecapFail   uint64
-	InvalidProtRcv          uint64
-	VerifyFailRcv           uint64
+	NoSASend                uint64 // a permit without a usable SA: none, expired, no sender ID, no sequence number left
+	InvalidSARcv            uint64 // ESP under an SPI that is unknown or expired
+	EncapsFail              uint64 // too long, a fragment in transport mode, or a permit in the local list
+	DecapFail               uint64 // padding, inner packet, addresses or ECN wrong, or not what the policy encrypts
+	InvalidProtRcv          uint64 // ESP carries something that is not IPv4
+	VerifyFailRcv           uint64 // integrity check failed
 	NotTaggedSend           uint64
 	NotUntaggedRcv          uint64
-	InternalErrSend         uint64
-	InternalErrRcv          uint64
+	InternalErrSend         uint64 // not a well-formed IPv4 packet
+	InternalErrRcv          uint64 // the same
 	NotIPSecRcv             uint64 // clear packets that a permit matches (RECVD_PKT_NOT_IPSEC)
 }
 
@@ -165,9 +179,11 @@ type EventKind uint8
 const (
 	ClearReceived EventKind = iota // RECVD_PKT_NOT_IPSEC
 	InvalidSPI                     // RECVD_PKT_INV_SPI
+	LocalPermit                    // GM_ACL_PERMIT: a permit of a local list dropped a packet
 )
 
 // Event is one data-plane incident, at most one per kind and source and 30 s.
+// Src and Dst are those of the packet as it was on the wire.
 type Event struct {
 	Kind      EventKind
 	Interface string

@@ -69,10 +69,3 @@ type Transform struct {
 	Cipher ESPCipher
 	Auth   ESPAuth
 }
-
-// Keys is how many octets of key each part takes; a counter mode's cipher key
-// includes its 4-octet salt (RFC 4106 section 8.1).
-//   func (t Transform) Keys() (cipher, auth int)
-// CounterMode tells GCM and GMAC.
-//   func (t Transform) CounterMode() bool
-// String is the IOS spelling, "esp-256-aes esp-sha256-hmac" / "esp-gcm 256".
