@@ -44,11 +44,17 @@ type Config struct {
 	// is configured). An initiator-only device answers nobody.
 	Accept bool
 	// Capabilities is the mask sent in our Vendor ID (protocol.md 1.10).
+	// Zero: none is sent.
 	Capabilities uint32
 	DPD          DPD
+	// KeyLog asks for a KeyLog output with every SA.
+	KeyLog bool
 }
 
-// DPD is `crypto isakmp keepalive`; zero Interval is off.
+// DPD is `crypto isakmp keepalive`; zero Interval is off, zero Retry is 2 s.
+// A peer that answers neither a probe nor its five
+// repetitions is dead. On demand, a peer is
+// probed when an exchange starts and nothing was heard for Interval.
 type DPD struct {
 	Interval, Retry time.Duration
 	Periodic        bool
@@ -173,7 +179,8 @@ type (
 		Owner Owner
 		SA    SA
 	}
-	// PhaseOneFailed ends Connect without success.
+	// PhaseOneFailed ends Connect without success, 40 s after its first or
+	// last message at the soonest. Reason is one of the Reason constants.
 	PhaseOneFailed struct {
 		Owner  Owner
 		Reason string
@@ -198,11 +205,15 @@ type (
 		MessageID uint32
 		Reason    string
 	}
-	// Notified is an authenticated notify from the peer.
+	// Notified is an authenticated notify from the peer. When Data is the
+	// message ID of an exchange we started (a Refuse of ours is told so), Owner
+	// and MessageID say which.
 	Notified struct {
-		SA   SA
-		Type uint16
-		Data []byte
+		SA        SA
+		Type      uint16
+		Data      []byte
+		Owner     Owner
+		MessageID uint32
 	}
 	// SADeleted says that an SA is no more.
 	SADeleted struct{ SA SA }
@@ -226,10 +237,27 @@ func (SADeleted) isakmpOutput()      {}
 func (Log) isakmpOutput()            {}
 func (KeyLog) isakmpOutput()         {}
 
+// Reasons of PhaseOneFailed and Phase2Failed.
+const (
+	ReasonNoAnswer       = "no answer"                 // the peer never answered at all
+	ReasonStalled        = "peer stopped answering"    // after message 2
+	ReasonAuthentication = "authentication failed"     // message 5 stayed unanswered: mostly another pre-shared key
+	ReasonNoProposal     = "no proposal chosen"        // as an unauthenticated notify says
+	ReasonNoKey          = "no pre-shared key"         // none configured here for the peer
+	ReasonNoPolicy       = "no usable isakmp policy"   // none configured here
+	ReasonDisabled       = "ISAKMP is off"             // no crypto isakmp enable
+	ReasonCleared        = "cleared"                   // Clear
+	ReasonSAGone         = "the ISAKMP SA was deleted" // by the peer, by its lifetime or by Clear
+	ReasonBusy           = "too many exchanges"        // on one SA
+	ReasonOver           = "the exchange is over"
+	ReasonTooLong        = "message too long" // for one datagram
+	ReasonDead           = "peer does not answer DPD"
+)
+
 // Snapshot is the machine as show commands see it.
 type Snapshot struct {
 	Config   Config
-	SAs      []SASnapshot // by ID
+	SAs      []SASnapshot // by ID, which is 0 before there are keys
 	Counters Counters
 }
 
@@ -251,4 +279,8 @@ type Counters struct {
 	Received, Sent, Retransmitted, Duplicates                    uint64
 	Malformed, UnknownSA, BadCookie, NoProposal, NoKey, AuthFail uint64
 	HashFail, HalfOpenEvicted, Unsupported                       uint64
+	// Unauthenticated counts notifies and deletes without a valid HASH, none of
+	// which changes anything; Busy, messages dropped while too many
+	// Diffie-Hellman computations were under way.
+	Unauthenticated, Busy uint64
 }

@@ -1,3 +1,39 @@
+// Package keyserver is the GDOI key server of one appliance: a pure machine
+// that answers GROUPKEY-PULL registrations (RFC 6407 section 3), makes and
+// replaces KEKs and TEKs on the schedule of GET VPN, and sends GROUPKEY-PUSH
+// rekeys (section 4) with retransmission, acknowledgement (RFC 8263) and
+// ejection of members that stay silent.
+//
+// The machine holds all groups of the appliance. It is not safe for
+// concurrent use, never blocks, reads no clock and does no input or output:
+//
+//	m := keyserver.New(env)
+//	m.Step(now, keyserver.Configure{Config: cfg})
+//	for _, o := range m.Drain() { ... }  // Persist before Send, in order
+//	m.Next()                             // when to Step a Tick; zero: never
+//
+// A Snapshot may be read from any goroutine once it has been taken.
+//
+// # What is served when
+//
+// A group has keys from the moment its configuration is complete. Members get
+// the policy in force: what was configured at the last rekey. An edit is only
+// announced (POLICY_CHANGE) and goes out with the next rekey, scheduled or by
+// command; a group that has become incomplete refuses registrations and goes
+// on rekeying its members with the policy in force.
+//
+// Without an RSA key, or without a destination for multicast rekeys, there is
+// no KEK: members get TEKs alone, a new generation is made at the usual margin,
+// and they find it when they register again.
+//
+// A rekey names all current TEKs, so that each one stands alone. Old TEKs stay
+// until they end: they are offered to new members and shown as superseded; a
+// change of policy shortens them (policy.ShortenedLife), replace-now drops
+// them. A new KEK travels under the old one, which goes on being retransmitted
+// and acknowledged beside whatever is sent under the new one.
+//
+// Acknowledgements are authenticated by a key that all members share (RFC 8263
+// KEK forms): a member can forge another's.
 package keyserver
 
 import (
@@ -18,6 +54,8 @@ import (
 type Config struct {
 	Groups []Group // sorted by name
 	Form   wire.Form
+	// KeyLog asks for a PlainPush of every rekey, for captures of a lab.
+	KeyLog bool
 }
 
 // Group is one `crypto gdoi group` with `server local`.
@@ -79,7 +117,7 @@ type (
 		Local, Remote netip.AddrPort
 		Data          []byte
 	}
-	// Rekey is `crypto gdoi ks rekey [group] [replace-now]`; "" is every group.
+	// RekeyNow is `crypto gdoi ks rekey [group] [replace-now]`; "" is every group.
 	RekeyNow struct {
 		Group      string
 		ReplaceNow bool
@@ -99,6 +137,9 @@ type (
 		Number uint64
 		Err    error
 	}
+	// Notified is a notify on an SA that a member opened: it rejects the
+	// policy it was offered.
+	Notified struct{ isakmp.Notified }
 )
 
 func (Configure) keyserverInput() {}
@@ -109,6 +150,7 @@ func (Clear) keyserverInput()     {}
 func (Tick) keyserverInput()      {}
 func (Done) keyserverInput()      {}
 func (Persisted) keyserverInput() {}
+func (Notified) keyserverInput()  {}
 
 // Output is anything the machine wants done, in order; Persist before Send.
 type Output interface{ keyserverOutput() }
@@ -133,7 +175,7 @@ type (
 	// Log is a line for the log.
 	Log struct{ syslog.Message }
 	// PlainPush is the PUSH just sent with its E flag cleared, for captures
-	// (protocol.md 7.2), only while key logging is on.
+	// (no dissector knows the static IV of a KEK), only with Config.KeyLog.
 	PlainPush struct {
 		Local, Remote netip.AddrPort
 		Data          []byte

@@ -1,3 +1,11 @@
+// Package member is the group member of GET VPN (RFC 6407): it registers with
+// the key servers of its list by GROUPKEY-PULL, hands policy and keys to the
+// data plane, takes rekeys by GROUPKEY-PUSH and acknowledges them (RFC 8263),
+// changes over from an old TEK to a new one, and registers again when rekeys
+// stay away.
+//
+// The machine is pure: Step, Next, Drain, Snapshot, one owner, no clock. What
+// the policies on the wire mean is in the comment of package wire.
 package member
 
 import (
@@ -119,6 +127,7 @@ type Snapshot struct {
 	Server                  netip.Addr    // registered with, or trying
 	ReRegistersIn           time.Duration // 0 when not registered
 	Attempted, Succeeded    uint64
+	Failed                  uint64 // attempts that ended without keys
 	LastRekeyFrom           netip.Addr
 	LastRekeySeq            uint32
 	LastRekeyAt             time.Time
@@ -159,5 +168,5 @@ type TEKSnapshot struct {
 
 // Counters count what the machine dropped and why.
 type Counters struct {
-	HashFail, Malformed, PolicyRejected, PushSignature, PushSequence, PushUnknownKEK, PushDuplicate uint64
+	HashFail, Malformed, PolicyRejected, PushSignature, PushSequence, PushUnknownKEK, PushDuplicate, PushMalformed uint64
 }

@@ -12,6 +12,10 @@ import (
 	"coterie/xfrm"
 )
 
+// Version is the GET VPN software version we announce and show: the feature
+// level whose screens and behaviour are followed (`show crypto gdoi feature`).
+const Version = "1.0.27"
+
 // GroupID is the group's identity on the wire: a number (ID_KEY_ID, four
 // octets) or an IPv4 address (ID_IPV4_ADDR). Comparable.
 type GroupID struct {
@@ -29,6 +33,8 @@ type KEK struct {
 	Created   time.Time
 	Lifetime  time.Duration
 	AckWanted bool // RFC 8263 KEK_ACK_REQUESTED
+	// AckHash is the hash of the acknowledgement: SHA256, also when zero, or SHA512.
+	AckHash suite.Hash
 }
 
 // Expires is the end of the KEK's life.
@@ -53,7 +59,7 @@ type TEK struct {
 func (t TEK) Expires() time.Time { return t.Created.Add(t.Lifetime) }
 
 // Replay is the anti-replay method of a `sa ipsec`. Counter is stored and
-// shown, never enforced on a group SA (ios.md F.18).
+// shown, never enforced on a group SA: with a second sender it would drop traffic.
 type Replay struct {
 	Method        ReplayMethod
 	CounterWindow int           // 64 ... 1024
@@ -70,7 +76,7 @@ const (
 	ReplayNone
 )
 
-// The timing rules of ios.md E.
+// The timing rules of GET VPN: what key servers and members of IOS were measured to do.
 
 // KEKMargin is how long before its end a KEK is replaced.
 func KEKMargin(life time.Duration, retransmit time.Duration, count, members int, unicast bool) time.Duration {

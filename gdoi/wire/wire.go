@@ -1,13 +1,7 @@
-// Package wire is the codec of RFC 6407 (GDOI) payloads inside ISAKMP
-// messages, with RFC 8263 acknowledgements. One payload a file; every Parse is
-// total, allocates in proportion to its input and keeps what it does not know.
 package wire
 
-import (
-	"coterie/gdoi/policy"
-)
-
-// Payload types this package reads and writes (protocol.md 1.3).
+// Payload types this package reads and writes (RFC 2408 section 3.1, RFC 6407
+// section 5, our private 200).
 const (
 	PayloadNone    = 0
 	PayloadSA      = 1
@@ -26,12 +20,18 @@ const (
 	PayloadCoterie = 200 // private: member information, COOP
 )
 
+// DOI is the GDOI domain of interpretation.
+const DOI = 2
+
 // SA is the body of an SA payload of the GDOI DOI: the group's policy.
 type SA struct {
 	SAK []SAK
 	GAP []Attribute
 	SAT []SAT
 	// Order of the sub-payloads is SAK, SAT, GAP on output; any on input.
+
+	// Other holds sub-payloads of types this package does not know.
+	Other []Payload
 }
 
 // SAK is the SA KEK payload (RFC 6407 section 5.3).
@@ -50,6 +50,9 @@ type SAT struct {
 	Transform  uint8
 	SPI        uint32
 	Attributes []Attribute
+	// Raw is what follows the protocol ID of a protocol this package does not
+	// read; the fields above are then zero.
+	Raw []byte
 }
 
 // ID is an identification inside SAK and SAT: type, port, data.
@@ -57,13 +60,6 @@ type ID struct {
 	Type uint8
 	Port uint16
 	Data []byte
-}
-
-// Attribute is an ISAKMP data attribute; Value holds 2 octets for the TV form.
-type Attribute struct {
-	Type  uint16
-	Basic bool // TV form
-	Value []byte
 }
 
 // KeyPacket is one packet of a KD payload (section 5.6).
@@ -74,10 +70,9 @@ type KeyPacket struct {
 }
 
 // Form is the choice of encodings where sources disagree: set by
-// `platform gdoi wire`, learnt per peer on input.
+// `platform gdoi wire`, learnt per peer on input. Its zero value is the
+// default.
 type Form struct {
 	TEKIDLength   int  // octets of the SAT ID length field: 2 (default) or 1
 	SigDigestInfo bool // sign with DigestInfo instead of the bare hash
 }
-
-var _ policy.GroupID

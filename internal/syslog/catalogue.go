@@ -45,6 +45,7 @@ var (
 	KSLastGM            = define("GDOI", 6, "KS_LAST_GM", "Re-key: Last GM %v left from the group %v.")
 	KSClearRegister     = define("GDOI", 5, "KS_CLEAR_REGISTER", "Config: KS cleared from group %v")
 	KSSendUnicastRekey  = define("GDOI", 5, "KS_SEND_UNICAST_REKEY", "Sending Unicast Rekey %vfor group %v from address %v with seq # %d")
+	KSSendMcastRekey    = define("GDOI", 5, "KS_SEND_MCAST_REKEY", "Sending Multicast Rekey %vfor group %v from address %v to %v  with seq # %d") // two blanks, as IOS
 	KSRekeyTransUnicast = define("GDOI", 5, "KS_REKEY_TRANS_2_UNI", "Group %v transitioned to Unicast Rekey.")
 	KSRekeyTransMulti   = define("GDOI", 5, "KS_REKEY_TRANS_2_MULTI", "Group %v transitioned to Multicast Rekey.")
 	KSDefaultTransform  = define("GDOI", 5, "KS_USING_DEFAULT_TRANSFORM", "GETVPN is using default transforms for profile %v")

@@ -1,0 +1,313 @@
+package isakmp
+
+import (
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"coterie/crypto/suite"
+	"coterie/internal/secret"
+)
+
+// state is how far a main mode has come; its names are those of IOS debugs.
+type state uint8
+
+const (
+	ready state = iota
+	iMM1        // sent 1
+	iMM2        // computing for 3
+	iMM3        // sent 3
+	iMM4        // computing for 5
+	iMM5        // sent 5
+	rMM2        // sent 2
+	rMM3        // computing for 4
+	rMM4        // sent 4
+	complete
+)
+
+func (s state) String() string {
+	return [...]string{"IKE_READY", "IKE_I_MM1", "IKE_I_MM2", "IKE_I_MM3", "IKE_I_MM4", "IKE_I_MM5",
+		"IKE_R_MM2", "IKE_R_MM3", "IKE_R_MM4", "IKE_P1_COMPLETE"}[s]
+}
+
+// screen is the state column of `show crypto isakmp sa`.
+func (s state) screen() string {
+	switch s {
+	case iMM3, iMM4, rMM2, rMM3:
+		return "MM_SA_SETUP"
+	case iMM5, rMM4:
+		return "MM_KEY_EXCH"
+	case complete:
+		return "GDOI_IDLE"
+	}
+	return "MM_NO_STATE"
+}
+
+// Bounds of an SA's life.
+const (
+	// negotiationLimit ends an unfinished phase 1 whatever happens.
+	negotiationLimit = 120 * time.Second
+	// keepReply is how long the last message is kept to answer duplicates.
+	keepReply = 60 * time.Second
+	// reuseMargin is the life an SA must have left to be lent to a Connect: an
+	// exchange over it may take as long.
+	reuseMargin = transmissions * retransmitInterval
+	// maxPerPeer bounds the established SAs that one address and port can hold.
+	maxPerPeer = 8
+)
+
+// phaseOne is one phase-1 SA, finished or not.
+type phaseOne struct {
+	peer
+	serial    uint64 // order of creation
+	id        SAID   // conn-id; zero until there are keys
+	initiator bool
+	state     state
+	dead      bool // removed; its PRF answers nothing any more
+
+	icookie, rcookie Cookie
+	doi              uint32
+	policy           Policy
+	created          time.Time
+	doneSerial       uint64 // order of completion, among the serials
+	expires          time.Time
+	limit            *timer // negotiationLimit, then the lifetime
+
+	// Needed until authentication only.
+	attempt  *attempt // of an initiator
+	offers   []Policy
+	hint     bool   // the peer said NO-PROPOSAL-CHOSEN, without proof
+	saBody   []byte // SAi_b
+	psk      secret.Bytes
+	dh       *suite.PrivateKey
+	gxi, gxr []byte
+	ni, nr   []byte
+	iv       []byte // of the next encrypted message
+
+	// Retransmission and duplicates of phase 1.
+	job   uint64               // Compute under way
+	taken [2][sha256.Size]byte // digests of the last messages taken, latest first
+	reply []byte               // a responder's answer to the latest
+	wait  retransmission
+	prune *timer
+
+	// The finished SA.
+	keys         *keySet
+	last         []byte // last ciphertext block of phase 1
+	peerID       Identity
+	capabilities uint32
+	ours         bool // the peer sent our Vendor ID
+	dpd          bool // the peer sent the Vendor ID of DPD
+	heard        time.Time
+	suspect      bool // an exchange over it found no answer
+	exchanges    map[uint32]*exchange
+	order        []*exchange // by creation
+	used         usedIDs
+	probe        probe
+}
+
+func (m *Machine) newPhaseOne(p peer, initiator bool) *phaseOne {
+	m.lastSerial++
+	sa := &phaseOne{peer: p, serial: m.lastSerial, initiator: initiator, created: m.now, heard: m.now}
+	sa.limit = m.after(negotiationLimit, func() { m.failPhaseOne(sa) })
+	return sa
+}
+
+func (m *Machine) setState(sa *phaseOne, s state) {
+	m.debugf("ISAKMP:(%d):Old State = %v  New State = %v", sa.id, sa.state, s)
+	sa.state = s
+}
+
+// take records a message of phase 1 as processed: its duplicates are known.
+func (sa *phaseOne) take(msg message) {
+	sa.taken[1], sa.taken[0] = sa.taken[0], msg.digest
+	sa.reply = nil
+}
+
+// message builds a datagram; body is the payload chain, encrypted already when
+// the flag says so.
+func (sa *phaseOne) message(exchange, flags uint8, messageID uint32, first uint8, body []byte) []byte {
+	h := Header{
+		InitiatorCookie: sa.icookie, ResponderCookie: sa.rcookie, Next: first, Version: Version,
+		Exchange: exchange, Flags: flags, MessageID: messageID, Length: uint32(HeaderLen + len(body)),
+	}
+	return append(h.Append(make([]byte, 0, HeaderLen+len(body))), body...)
+}
+
+// plain builds a message of phase 1 before there are keys.
+func (sa *phaseOne) plain(list ...Payload) []byte {
+	first, body, err := AppendChain(nil, list...)
+	if err != nil {
+		panic("isakmp: " + err.Error()) // nothing of ours is that long
+	}
+	return sa.message(ExchangeMainMode, 0, 0, first, body)
+}
+
+// sealed encrypts a message of phase 1 and moves its IV on.
+func (sa *phaseOne) sealed(list ...Payload) []byte {
+	first, body, err := AppendChain(nil, list...)
+	if err != nil {
+		panic("isakmp: " + err.Error()) // nothing of ours is that long
+	}
+	body = sa.keys.encrypt(sa.iv, body)
+	sa.iv = sa.keys.lastBlock(body)
+	return sa.message(ExchangeMainMode, FlagEncryption, 0, first, body)
+}
+
+// derive makes the keys once g^xy is there and gives the SA its conn-id.
+func (m *Machine) derive(sa *phaseOne, gxy []byte) bool {
+	h := sa.policy.Hash
+	keys, err := deriveKeys(h, sa.policy.Cipher, skeyidPSK(h, sa.psk, sa.ni, sa.nr), gxy, sa.icookie, sa.rcookie)
+	clear(gxy)
+	if err != nil { // no cipher refuses a key of its length
+		return false
+	}
+	sa.keys = keys
+	sa.iv = phaseOneIV(h, sa.policy.Cipher.BlockLen(), sa.gxi, sa.gxr)
+	sa.id = m.nextID
+	m.nextID++
+	m.byID[sa.id] = sa
+	if m.cfg.KeyLog {
+		m.emit(KeyLog{InitiatorCookie: sa.icookie, Key: append([]byte(nil), keys.key.Reveal()...)})
+	}
+	return true
+}
+
+// establish finishes phase 1: the SA is lent from now on.
+func (m *Machine) establish(sa *phaseOne) {
+	m.halfOpen.remove(sa)
+	m.stopRetransmission(&sa.wait)
+	sa.last = sa.iv
+	sa.heard = m.now
+	m.lastSerial++
+	sa.doneSerial = m.lastSerial
+	sa.expires = m.now.Add(sa.policy.Lifetime)
+	m.timers.stop(sa.limit)
+	sa.limit = m.timers.set(sa.expires, func() { m.remove(sa, ReasonSAGone, true) })
+	sa.prune = m.after(keepReply, func() { sa.reply = nil })
+	sa.exchanges = make(map[uint32]*exchange)
+	sa.dh.Wipe()
+	sa.dh, sa.offers, sa.saBody, sa.psk = nil, nil, nil, secret.Bytes{}
+	sa.gxi, sa.gxr, sa.ni, sa.nr, sa.iv = nil, nil, nil, nil, nil
+	m.debugf("ISAKMP:(%d):SA has been authenticated with %v", sa.id, sa.remote.Addr().Unmap())
+	m.setState(sa, complete)
+
+	list := append(m.established[sa.peer], sa)
+	m.established[sa.peer] = list
+	for _, old := range slices.Clone(list) {
+		switch {
+		case old == sa:
+		case old.suspect: // it has a living successor now
+			m.remove(old, ReasonSAGone, false)
+		case len(m.established[sa.peer]) > maxPerPeer:
+			m.remove(old, ReasonSAGone, true)
+		}
+	}
+	m.startDPD(sa)
+	m.connected(sa)
+}
+
+// lend is the SA as the layers above see it.
+func (sa *phaseOne) lend() SA {
+	return SA{
+		ID: sa.id, Initiator: sa.initiator, Local: sa.local, Remote: sa.remote, Peer: sa.peerID,
+		Capabilities: sa.capabilities, Foreign: !sa.ours,
+		PRF: func(parts ...[]byte) []byte {
+			if sa.dead { // no HASH of it is right any more
+				return nil
+			}
+			return sa.keys.hash.HMAC(sa.keys.a.Reveal(), parts...)
+		},
+	}
+}
+
+// failPhaseOne gives an unfinished SA up.
+func (m *Machine) failPhaseOne(sa *phaseOne) {
+	reason := ReasonStalled
+	switch {
+	case sa.state == iMM5 || sa.state == rMM4:
+		reason = ReasonAuthentication
+	case sa.state == iMM1 && sa.hint:
+		reason = ReasonNoProposal
+	case sa.state == iMM1:
+		reason = ReasonNoAnswer
+	}
+	m.remove(sa, reason, false)
+}
+
+// remove ends an SA in any state. tell sends a Delete to the peer of a
+// finished one.
+func (m *Machine) remove(sa *phaseOne, reason string, tell bool) {
+	if sa.dead {
+		return
+	}
+	if sa.state == complete && tell {
+		m.sendDelete(sa)
+	}
+	m.halfOpen.remove(sa)
+	m.stopRetransmission(&sa.wait)
+	m.timers.stop(sa.limit)
+	m.timers.stop(sa.prune)
+	m.timers.stop(sa.probe.timer)
+	delete(m.jobs, sa.job)
+	delete(m.byCookies, cookies{sa.icookie, sa.rcookie})
+	if sa.id != 0 {
+		delete(m.byID, sa.id)
+	}
+	if list := slices.DeleteFunc(m.established[sa.peer], func(x *phaseOne) bool { return x == sa }); len(list) > 0 {
+		m.established[sa.peer] = list
+	} else {
+		delete(m.established, sa.peer)
+	}
+	m.bury(sa)
+	if sa.state != rMM2 { // nobody in particular, maybe many of them
+		m.debugf("ISAKMP:(%d):deleting SA reason %q state (%s) %s (peer %v)", sa.id, reason, sa.role(), sa.state.screen(), sa.remote.Addr().Unmap())
+	}
+	for _, x := range slices.Clone(sa.order) {
+		m.endExchange(x, reason)
+	}
+	if sa.state == complete {
+		m.emit(SADeleted{sa.lend()})
+	}
+	sa.dead = true
+	sa.keys.wipe()
+	sa.dh.Wipe()
+	if a := sa.attempt; a != nil {
+		m.failAttempt(a, reason)
+	}
+}
+
+func (sa *phaseOne) role() string {
+	if sa.initiator {
+		return "I"
+	}
+	return "R"
+}
+
+// clear is `clear crypto isakmp [conn-id]`.
+func (m *Machine) clear(in Clear) {
+	if !in.All {
+		if sa := m.byID[in.SA]; sa != nil {
+			m.remove(sa, ReasonCleared, true)
+		}
+		return
+	}
+	for _, sa := range m.all() {
+		m.remove(sa, ReasonCleared, true)
+	}
+}
+
+// all lists every SA: by conn-id, then by age.
+func (m *Machine) all() []*phaseOne {
+	list := make([]*phaseOne, 0, len(m.byCookies))
+	for _, sa := range m.byCookies {
+		list = append(list, sa)
+	}
+	slices.SortFunc(list, func(a, b *phaseOne) int {
+		if a.id != b.id {
+			return int(int64(a.id) - int64(b.id))
+		}
+		return int(int64(a.serial) - int64(b.serial))
+	})
+	return list
+}

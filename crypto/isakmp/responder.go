@@ -1,0 +1,262 @@
+package isakmp
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"coterie/crypto/keys"
+	"coterie/crypto/suite"
+	"coterie/internal/syslog"
+)
+
+// Limits before a peer has returned our cookie.
+const (
+	// maxSABody is how much of an SA payload is kept: HASH_I needs it, and only
+	// message 1 carries it.
+	maxSABody = 1024
+	// halfOpenLife is how long a responder waits for message 3, and for message
+	// 5: longer than an initiator repeats the one before.
+	halfOpenLife = 60 * time.Second
+	// maxJobs bounds the Diffie-Hellman computations under way.
+	maxJobs = 512
+)
+
+// receivePhaseOne takes messages 2 to 6.
+func (m *Machine) receivePhaseOne(p peer, msg message) {
+	sa := m.find(p, msg.Header)
+	if sa == nil {
+		// Message 2 is the first to carry the responder's cookie.
+		sa = m.find(p, Header{InitiatorCookie: msg.InitiatorCookie})
+		if sa == nil {
+			m.count.BadCookie++
+			m.logOnce(p, syslog.IKMPNoSA)
+			return
+		}
+		m.receiveSecond(sa, msg)
+		return
+	}
+	if msg.digest == sa.taken[0] || msg.digest == sa.taken[1] {
+		m.count.Duplicates++
+		if msg.digest == sa.taken[0] && sa.reply != nil {
+			m.send(sa.local, sa.remote, sa.reply)
+		}
+		return
+	}
+	switch sa.state {
+	case iMM3:
+		m.receiveFourth(sa, msg)
+	case iMM5:
+		m.receiveSixth(sa, msg)
+	case rMM2:
+		m.receiveThird(sa, msg)
+	case rMM4:
+		m.receiveFifth(sa, msg)
+	default: // computing, or finished
+		m.count.Duplicates++
+	}
+}
+
+// receiveFirst takes message 1, HDR, SA, VIDs, and answers with message 2,
+// which is no longer: the chosen transform and those VIDs that the initiator
+// sent too.
+func (m *Machine) receiveFirst(p peer, msg message) {
+	if !m.cfg.Accept {
+		m.count.Unsupported++
+		return
+	}
+	if sa := m.halfOpen.find(p, msg.InitiatorCookie); sa != nil {
+		m.count.Duplicates++
+		if sa.state == rMM2 && msg.digest == sa.taken[0] {
+			m.send(sa.local, sa.remote, sa.reply)
+		}
+		return
+	}
+	list, err := Payloads(msg.Next, msg.body)
+	if err != nil || msg.encrypted() {
+		m.count.Malformed++
+		return
+	}
+	body, err := only(list, PayloadSA)
+	if err != nil || len(body) > maxSABody {
+		m.count.Malformed++
+		return
+	}
+	offered, err := ParseSA(body)
+	if err != nil {
+		m.count.Malformed++
+		return
+	}
+	if !offered.acceptable() {
+		m.count.Unsupported++
+		return
+	}
+	psk, known := keys.Lookup(m.cfg.PSKs, p.remote.Addr())
+	if !known {
+		m.count.NoKey++
+		m.logOnce(p, syslog.IKMPNoPSK)
+		m.rejectOffer(p, msg)
+		return
+	}
+	policy, answer, ok := choose(usable(m.cfg.Policies), offered)
+	if !ok {
+		m.count.NoProposal++
+		m.logOnce(p, syslog.IKMPPolicy)
+		m.logOnce(p, syslog.IKMPModeFailure, "Main")
+		m.rejectOffer(p, msg)
+		return
+	}
+	answerBody, err := answer.Append(nil)
+	if err != nil {
+		m.count.Malformed++
+		return
+	}
+
+	rcookie := m.responderCookie(p, msg.InitiatorCookie)
+	if m.byCookies[cookies{msg.InitiatorCookie, rcookie}] != nil {
+		m.count.Duplicates++ // of an SA that is finished already
+		return
+	}
+	sa := m.newPhaseOne(p, false)
+	sa.icookie, sa.rcookie = msg.InitiatorCookie, rcookie
+	sa.policy, sa.psk, sa.doi = policy, psk, offered.DOI
+	sa.saBody = append([]byte(nil), body...)
+	sa.vendors(list)
+	reply := []Payload{{Type: PayloadSA, Body: answerBody}}
+	if sa.dpd {
+		reply = append(reply, Payload{Type: PayloadVendor, Body: vendorDPD})
+	}
+	if sa.ours && m.cfg.Capabilities != 0 {
+		reply = append(reply, Payload{Type: PayloadVendor, Body: ownVendor(m.cfg.Capabilities)})
+	}
+	sa.take(msg)
+	sa.reply = sa.plain(reply...)
+	m.timers.stop(sa.limit)
+	sa.limit = m.after(halfOpenLife, func() { m.remove(sa, ReasonStalled, false) })
+	m.byCookies[cookies{sa.icookie, sa.rcookie}] = sa
+	for _, old := range m.halfOpen.add(sa) {
+		m.count.HalfOpenEvicted++
+		m.remove(old, ReasonStalled, false)
+	}
+	m.setState(sa, rMM2)
+	m.send(sa.local, sa.remote, sa.reply)
+}
+
+// responderCookie is a function of the peer and the minute, so that a cookie
+// cannot be foretold and costs us no random bytes.
+func (m *Machine) responderCookie(p peer, icookie Cookie) Cookie {
+	if m.cookie != nil {
+		return m.cookie(p, icookie)
+	}
+	src := p.remote.Addr().As16()
+	in := binary.BigEndian.AppendUint16(src[:], p.remote.Port())
+	in = append(in, icookie[:]...)
+	in = binary.BigEndian.AppendUint64(in, uint64(m.now.Unix()/60))
+	return Cookie(suite.SHA256.HMAC(m.secret.Reveal(), in)[:8])
+}
+
+// rejectOffer answers message 1 with NO-PROPOSAL-CHOSEN in the clear. It is a
+// hint that the initiator must not act on, shorter than any message 1, and the
+// same whether a key or a policy is missing.
+func (m *Machine) rejectOffer(p peer, msg message) {
+	sa := phaseOne{icookie: msg.InitiatorCookie, rcookie: m.responderCookie(p, msg.InitiatorCookie)}
+	body, err := Notify{DOI: DOIIPsec, Protocol: ProtoISAKMP, Type: NotifyNoProposalChosen}.Append(nil)
+	if err != nil {
+		return
+	}
+	first, chain, err := AppendChain(nil, Payload{Type: PayloadNotify, Body: body})
+	if err != nil || len(chain) > len(msg.body) {
+		return
+	}
+	m.send(p.local, p.remote, sa.message(ExchangeInformational, 0, 0, first, chain))
+}
+
+// receiveThird takes message 3, HDR, KE, Ni. Its sender has returned our cookie
+// from the address it went to, so it may cost us two exponentiations.
+func (m *Machine) receiveThird(sa *phaseOne, msg message) {
+	ke, nonce, err := keyExchange(sa.policy.Group, msg)
+	if err != nil {
+		m.count.Malformed++
+		return
+	}
+	if len(m.jobs) >= maxJobs {
+		m.count.Busy++ // the initiator repeats message 3
+		return
+	}
+	sa.take(msg)
+	sa.gxi, sa.ni = ke, nonce
+	m.setState(sa, rMM3)
+	group := sa.policy.Group
+	random := m.env.Bytes(group.RandomLen())
+	sa.nr = m.env.Bytes(nonceLen(sa.policy.Hash))
+	m.compute(sa, func() any {
+		key, err := group.GenerateKey(random)
+		clear(random)
+		if err != nil {
+			return dhResult{err: err}
+		}
+		shared, err := key.Shared(ke)
+		return dhResult{key, shared, err}
+	}, func(result any) { m.sendFourth(sa, result) })
+}
+
+// sendFourth sends message 4: HDR, KE, Nr.
+func (m *Machine) sendFourth(sa *phaseOne, result any) {
+	r, ok := result.(dhResult)
+	if ok && r.err == nil {
+		sa.gxr = r.key.Public()
+		r.key.Wipe()
+		ok = m.derive(sa, r.shared)
+	}
+	if !ok || r.err != nil {
+		m.count.Malformed++ // a public value that no honest peer sends
+		m.remove(sa, ReasonStalled, false)
+		return
+	}
+	m.timers.stop(sa.limit)
+	sa.limit = m.after(halfOpenLife, func() { m.failPhaseOne(sa) })
+	m.setState(sa, rMM4)
+	sa.reply = sa.plain(Payload{Type: PayloadKE, Body: sa.gxr}, Payload{Type: PayloadNonce, Body: sa.nr})
+	m.send(sa.local, sa.remote, sa.reply)
+}
+
+// receiveFifth takes message 5, HDR*, IDii, HASH_I, and answers with message 6.
+func (m *Machine) receiveFifth(sa *phaseOne, msg message) {
+	idi, hash, next, list, ok := m.authentication(sa, msg)
+	if !ok {
+		return
+	}
+	want := sa.keys.hashI(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, idi)
+	if !hmac.Equal(hash, want) {
+		m.authFail(sa)
+		return
+	}
+	if sa.peerID, ok = m.identity(sa, idi); !ok {
+		return
+	}
+	sa.take(msg)
+	sa.iv = next
+	for p := range Of(list, PayloadNotify) {
+		if n, err := ParseNotify(p.Body); err == nil && n.Type == NotifyInitialContact {
+			m.initialContact(sa)
+		}
+	}
+	idr := AddressID(sa.local).Append(nil)
+	sa.reply = sa.sealed(
+		Payload{Type: PayloadID, Body: idr},
+		Payload{Type: PayloadHash, Body: sa.keys.hashR(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, idr)})
+	m.send(sa.local, sa.remote, sa.reply)
+	m.establish(sa)
+}
+
+// initialContact forgets what the peer, who has just authenticated, no longer
+// has: SAs finished before this one was begun. Those finished meanwhile are
+// simultaneous, not older.
+func (m *Machine) initialContact(sa *phaseOne) {
+	for _, old := range slices.Clone(m.established[sa.peer]) {
+		if old != sa && old.doneSerial < sa.serial {
+			m.remove(old, ReasonSAGone, false)
+		}
+	}
+}

@@ -1,0 +1,385 @@
+// Package gdoi_test runs key servers and members against each other over a
+// simulated network: the same machines, the same octets, hours in seconds.
+package gdoi_test
+
+import (
+	"crypto/x509"
+	_ "embed"
+	"encoding/binary"
+	"encoding/pem"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/crypto/keys"
+	"coterie/crypto/suite"
+	"coterie/gdoi/keyserver"
+	"coterie/gdoi/member"
+	"coterie/gdoi/policy"
+	"coterie/internal/env"
+	"coterie/internal/secret"
+	"coterie/internal/sim"
+	"coterie/internal/syslog"
+	"coterie/xfrm"
+)
+
+//go:embed keyserver/testdata/rsa2048.pem
+var rsaText []byte
+
+var start = time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
+
+var serverAddr = netip.MustParseAddr("192.168.1.254")
+
+func gmAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}) }
+
+// isakmpConfig is the phase 1 of both sides; ECP-256 keeps long runs short.
+func isakmpConfig(accept bool) isakmp.Config {
+	return isakmp.Config{
+		Enabled: true, Accept: accept, PhaseOneDOI: 2,
+		Policies:     []isakmp.Policy{{Priority: 1, Cipher: suite.AES128, Hash: suite.SHA256, Group: 19, PSK: true, Lifetime: 24 * time.Hour}},
+		PSKs:         []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}},
+		Capabilities: isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK,
+	}
+}
+
+func serverConfig() keyserver.Config {
+	block, _ := pem.Decode(rsaText)
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	return keyserver.Config{KeyLog: true, Groups: []keyserver.Group{{
+		Name: "GDOI_GROUP", ID: policy.GroupID{Number: 1}, Address: serverAddr, Port: 848, Acknowledgement: "Cisco",
+		Rekey: keyserver.Rekey{
+			Unicast: true, Cipher: suite.AES256, SigHash: suite.SHA256, KeyLabel: "RSA_KEYS", Signer: key, SPKI: spki,
+			Lifetime: 2 * time.Hour, Retransmit: 10 * time.Second, Count: 2,
+		},
+		SAs: []keyserver.SA{{
+			Number: 1, Profile: "P", ACLName: "ICMP", ACEs: []xfrm.ACE{{Permit: true, Protocol: 1}},
+			Transform: suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA256}, Lifetime: time.Hour,
+			Replay: policy.Replay{CounterWindow: 64},
+		}},
+	}}}
+}
+
+// lines is a log with its times.
+type lines []syslog.Record
+
+func (l *lines) add(now time.Time, m syslog.Message) {
+	if m.Event != nil {
+		*l = append(*l, syslog.Record{Time: now, Message: m})
+	}
+}
+
+// at lists when an event was logged, counted from the start.
+func (l lines) at(e *syslog.Event) (times []time.Duration) {
+	for _, r := range l {
+		if r.Event == e {
+			times = append(times, r.Time.Sub(start))
+		}
+	}
+	return times
+}
+
+func (l lines) text() string {
+	var b strings.Builder
+	for _, r := range l {
+		fmt.Fprintf(&b, "%v %s\n", r.Time.Sub(start), r.Text())
+	}
+	return b.String()
+}
+
+// ks is a key server with its phase 1; signatures and DH are made at once.
+type ks struct {
+	host   *sim.Host
+	isakmp *isakmp.Machine
+	server *keyserver.Machine
+	phase1 isakmp.Config
+	cfg    keyserver.Config
+	log    lines
+	pushes []push
+}
+
+// push is one rekey as the key server made it.
+type push struct {
+	at  time.Time
+	kek [16]byte
+	seq uint32
+}
+
+func (k *ks) Boot(now time.Time, h *sim.Host) {
+	k.host = h
+	k.isakmp, k.server = isakmp.New(env.Env{Rand: h.Rand}), keyserver.New(env.Env{Rand: h.Rand})
+	k.isakmp.Step(now, isakmp.Configure{Config: k.phase1})
+	k.server.Step(now, keyserver.Configure{Config: k.cfg})
+	k.drain(now)
+}
+
+func (k *ks) Next() time.Time { return sooner(k.isakmp.Next(), k.server.Next()) }
+
+func (k *ks) Wake(now time.Time) {
+	k.isakmp.Step(now, isakmp.Tick{})
+	k.server.Step(now, keyserver.Tick{})
+	k.drain(now)
+}
+
+func (k *ks) Receive(now time.Time, d sim.Datagram) {
+	if len(d.Data) > 18 && d.Data[18] == isakmp.ExchangePushAck {
+		k.server.Step(now, keyserver.Ack{Local: d.To, Remote: d.From, Data: d.Data})
+	} else {
+		k.isakmp.Step(now, isakmp.Datagram{Local: d.To, Remote: d.From, Data: d.Data})
+	}
+	k.drain(now)
+}
+
+// do gives the key server an input as an operator would.
+func (k *ks) do(in keyserver.Input) {
+	k.host.Poke(func(now time.Time) { k.server.Step(now, in); k.drain(now) })
+}
+
+func (k *ks) drain(now time.Time) {
+	for busy := true; busy; {
+		busy = false
+		for _, o := range k.isakmp.Drain() {
+			busy = true
+			switch o := o.(type) {
+			case isakmp.Send:
+				k.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
+			case isakmp.Compute:
+				k.isakmp.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
+			case isakmp.Phase2:
+				k.server.Step(now, keyserver.Phase2{Phase2: o})
+			case isakmp.Notified:
+				k.server.Step(now, keyserver.Notified{Notified: o})
+			case isakmp.Log:
+				k.log.add(now, o.Message)
+			}
+		}
+		for _, o := range k.server.Drain() {
+			busy = true
+			switch o := o.(type) {
+			case keyserver.Send:
+				k.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
+			case keyserver.ToISAKMP:
+				k.isakmp.Step(now, o.Input)
+			case keyserver.Compute:
+				k.server.Step(now, keyserver.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
+			case keyserver.Persist:
+				k.host.Store(o.Group+"/"+o.Key, o.Value)
+				k.server.Step(now, keyserver.Persisted{Number: o.Number})
+			case keyserver.PlainPush:
+				// HDR of 28 octets with the KEK's SPI in front, SEQ as first payload.
+				k.pushes = append(k.pushes, push{now, [16]byte(o.Data), binary.BigEndian.Uint32(o.Data[32:])})
+			case keyserver.Log:
+				k.log.add(now, o.Message)
+			}
+		}
+	}
+}
+
+func (k *ks) group() keyserver.GroupSnapshot { return k.server.Snapshot(k.host.Now()).Groups[0] }
+
+// gm is a group member with its phase 1 and a data plane that only remembers.
+type gm struct {
+	host      *sim.Host
+	isakmp    *isakmp.Machine
+	member    *member.Machine
+	phase1    isakmp.Config
+	cfg       member.Config
+	log       lines
+	installed *xfrm.Group
+}
+
+func (g *gm) Boot(now time.Time, h *sim.Host) {
+	g.host, g.installed = h, nil
+	g.isakmp, g.member = isakmp.New(env.Env{Rand: h.Rand}), member.New(env.Env{Rand: h.Rand})
+	g.isakmp.Step(now, isakmp.Configure{Config: g.phase1})
+	g.member.Step(now, member.Configure{Config: g.cfg})
+	g.drain(now)
+}
+
+func (g *gm) Next() time.Time { return sooner(g.isakmp.Next(), g.member.Next()) }
+
+func (g *gm) Wake(now time.Time) {
+	g.isakmp.Step(now, isakmp.Tick{})
+	g.member.Step(now, member.Tick{})
+	g.drain(now)
+}
+
+func (g *gm) Receive(now time.Time, d sim.Datagram) {
+	switch {
+	case len(d.Data) > 18 && d.Data[18] == isakmp.ExchangePush:
+		if slices.Contains(g.member.KEKSPIs(), [16]byte(d.Data)) {
+			g.member.Step(now, member.Push{Local: d.To, Remote: d.From, Data: d.Data})
+		}
+	default:
+		g.isakmp.Step(now, isakmp.Datagram{Local: d.To, Remote: d.From, Data: d.Data})
+	}
+	g.drain(now)
+}
+
+func (g *gm) drain(now time.Time) {
+	for busy := true; busy; {
+		busy = false
+		for _, o := range g.isakmp.Drain() {
+			busy = true
+			switch o := o.(type) {
+			case isakmp.Send:
+				g.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
+			case isakmp.Compute:
+				g.isakmp.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
+			case isakmp.PhaseOneUp:
+				g.member.Step(now, member.PhaseOneUp{PhaseOneUp: o})
+			case isakmp.PhaseOneFailed:
+				g.member.Step(now, member.PhaseOneFailed{PhaseOneFailed: o})
+			case isakmp.Phase2:
+				g.member.Step(now, member.Phase2{Phase2: o})
+			case isakmp.Phase2Failed:
+				g.member.Step(now, member.Phase2Failed{Phase2Failed: o})
+			case isakmp.Notified:
+				g.member.Step(now, member.Notified{Notified: o})
+			case isakmp.Log:
+				g.log.add(now, o.Message)
+			}
+		}
+		for _, o := range g.member.Drain() {
+			busy = true
+			switch o := o.(type) {
+			case member.ToISAKMP:
+				g.isakmp.Step(now, o.Input)
+			case member.Install:
+				g.installed = &o.Group
+				if k := g.member.Snapshot(now).KEK; k.Dst.IsMulticast() {
+					g.host.Join(k.Dst)
+				}
+				g.member.Step(now, member.Installed{Number: o.Number})
+			case member.Remove:
+				g.installed = nil
+			case member.Send:
+				g.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
+			case member.Log:
+				g.log.add(now, o.Message)
+			}
+		}
+	}
+}
+
+func (g *gm) snapshot() member.Snapshot { return g.member.Snapshot(g.host.Now()) }
+
+// sends is the SPI that encrypts a ping, zero when none does.
+func (g *gm) sends() uint32 {
+	if g.installed != nil {
+		for _, p := range g.installed.Policies {
+			if p.Protocol == 0 || p.Protocol == 1 {
+				return p.SPI
+			}
+		}
+	}
+	return 0
+}
+
+// decrypts tells whether the data plane has a live SA of this SPI.
+func (g *gm) decrypts(spi uint32) bool {
+	return spi != 0 && g.installed != nil && slices.ContainsFunc(g.installed.SAs, func(s xfrm.SA) bool {
+		return s.SPI == spi && s.Expires.After(g.host.Now())
+	})
+}
+
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// lab is one key server and some members on one network.
+type lab struct {
+	*sim.Network
+	t   *testing.T
+	ks  *ks
+	gms []*gm
+}
+
+func newLab(t *testing.T, seed uint64, members int, edit func(*keyserver.Group)) *lab {
+	l := &lab{Network: sim.New(seed, start), t: t}
+	l.Describe(describe)
+	l.DumpOnFailure(t, 60)
+	l.Conditions(sim.Conditions{Latency: 2 * time.Millisecond, Jitter: time.Millisecond})
+	l.ks = &ks{phase1: isakmpConfig(true), cfg: serverConfig()}
+	if edit != nil {
+		edit(&l.ks.cfg.Groups[0])
+	}
+	l.Add("R1", l.ks, serverAddr)
+	for i := range members {
+		l.join(i+2, serverAddr)
+	}
+	return l
+}
+
+// join adds member number i with its list of key servers.
+func (l *lab) join(i int, servers ...netip.Addr) *gm {
+	g := &gm{phase1: isakmpConfig(false), cfg: member.Config{
+		Key: xfrm.GroupKey{Name: "GDOI_GROUP", Source: gmAddr(i)}, ID: policy.GroupID{Number: 1},
+		Servers: servers, Port: 848, Hostname: fmt.Sprintf("R%d", i),
+	}}
+	l.gms = append(l.gms, g)
+	l.Add(fmt.Sprintf("R%d", i), g, gmAddr(i))
+	return g
+}
+
+// describe names a datagram in the trace.
+func describe(d sim.Datagram) string {
+	if len(d.Data) < 28 {
+		return fmt.Sprintf("%d octets", len(d.Data))
+	}
+	name := map[byte]string{2: "main mode", 5: "informational", 32: "PULL", 33: "PUSH", 35: "PUSH ACK"}[d.Data[18]]
+	return fmt.Sprintf("%s %x, %d octets", name, d.Data[:2], len(d.Data))
+}
+
+// pingEverySecond checks each second that every member could decrypt what any
+// other sends, from the moment all are registered; it returns the failures.
+func (l *lab) pingEverySecond() *[]string {
+	var lost []string
+	l.Every(time.Second, func() bool {
+		for _, a := range l.gms {
+			for _, b := range l.gms {
+				if a != b && !b.decrypts(a.sends()) && len(lost) < 20 {
+					lost = append(lost, fmt.Sprintf("%v: %s sends under %x, %s has %x", l.Now().Sub(start), a.host.Name, a.sends(), b.host.Name, spis(b)))
+				}
+			}
+		}
+		return true
+	})
+	return &lost
+}
+
+func spis(g *gm) (all []uint32) {
+	if g.installed != nil {
+		for _, s := range g.installed.SAs {
+			all = append(all, s.SPI)
+		}
+	}
+	return all
+}
+
+// checkSequence is the law of SEQ: it strictly increases under each KEK.
+func (l *lab) checkSequence() {
+	l.t.Helper()
+	last := map[[16]byte]uint32{}
+	for _, p := range l.ks.pushes {
+		if p.seq <= last[p.kek] {
+			l.t.Errorf("%v: SEQ %d after %d under one KEK", p.at.Sub(start), p.seq, last[p.kek])
+		}
+		last[p.kek] = p.seq
+	}
+}
+
+func near(got, want, by time.Duration) bool { return got >= want-by && got <= want+by }

@@ -1,0 +1,74 @@
+package member
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/internal/secret"
+)
+
+func secretOf(b []byte) secret.Bytes { return secret.New(b) }
+
+// FuzzInputs feeds the machine a script: each octet chooses an input, the rest
+// of the data is its content. The machine must not panic, must not spin, and
+// must end with Stop.
+func FuzzInputs(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+	f.Add([]byte{9, 9, 9, 3, 3, 6, 0, 6})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		l := newLab(t)
+		l.register()
+		good := l.ks().rekey(l.ks().kek, l.ks().pushPolicy(false))
+		for i, b := range script {
+			if i > 64 {
+				break
+			}
+			rest := script[i:]
+			switch b % 11 {
+			case 0:
+				data := append([]byte(nil), good...)
+				for j, x := range rest {
+					data[j%len(data)] ^= x
+				}
+				l.push(data)
+			case 1:
+				l.push(rest)
+			case 2:
+				mid := uint32(0)
+				if l.m.try != nil {
+					mid = l.m.try.mid
+				}
+				l.step(Phase2{isakmp.Phase2{SA: isakmp.SA{ID: l.nextSA, PRF: testPRF}, Exchange: 32, MessageID: mid, First: b, Payloads: rest}})
+			case 3:
+				l.step(Clear{})
+			case 4:
+				l.step(PhaseOneFailed{})
+			case 5:
+				l.step(Phase2Failed{isakmp.Phase2Failed{SA: l.nextSA}})
+			case 6:
+				l.step(Installed{Number: uint64(len(rest))})
+			case 7:
+				l.step(Notified{isakmp.Notified{SA: isakmp.SA{ID: l.nextSA}, Type: uint16(b)}})
+			case 8:
+				l.step(PhaseOneUp{isakmp.PhaseOneUp{SA: isakmp.SA{PRF: testPRF, Remote: netip.AddrPortFrom(ks1, 848)}}})
+			case 9:
+				l.run(time.Duration(len(rest)) * time.Minute)
+			case 10:
+				cfg := config()
+				cfg.Passive = len(rest)%2 == 0
+				cfg.ID.Number += uint32(b) / 128
+				l.step(Configure{cfg})
+			}
+			l.m.Snapshot(l.now)
+			if len(l.m.KEKSPIs()) > 2 || len(l.m.teks) > 64 {
+				t.Fatal("grows")
+			}
+		}
+		l.step(Stop{})
+		if l.installed != nil || !l.m.Next().IsZero() {
+			t.Fatal("something is left after Stop")
+		}
+	})
+}

@@ -1,0 +1,247 @@
+package member
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/gdoi/wire"
+	"coterie/internal/env"
+	"coterie/internal/syslog"
+	"coterie/xfrm"
+)
+
+// Machine is one group member. It is not safe for concurrent use and never
+// blocks; Step never fails: what is wrong with an input is counted and logged.
+//
+// Registration goes through these states, held in try:
+//
+//	(nil)        --start-->       connecting   Connect
+//	connecting   --PhaseOneUp-->  awaitPolicy  message 1
+//	awaitPolicy  --message 2-->   awaitKeys    message 3
+//	awaitKeys    --message 4-->   (nil)        Install, then Accept and the log
+//	any          --failure-->     (nil)        the next server, at once or later
+//
+// What the member holds (keys, policy) lives on through all of them.
+type Machine struct {
+	env        env.Env
+	out        []Output
+	cfg        Config
+	configured bool
+	stopped    bool
+
+	// Registration.
+	try        *attempt
+	server     int       // next or present place in the list
+	roundBegan time.Time // when the list was begun
+	retryAt    time.Time // zero: no attempt is due
+	form       wire.Form // as the key server last wrote
+
+	// What is held.
+	holding
+	reRegisterAt time.Time // zero: not registered
+	registered   netip.Addr
+	override     *xfrm.Direction
+
+	// The data plane.
+	evaluated time.Time // holdings have been looked at up to here
+	installed layout    // as last handed out
+	present   bool      // the group is in the data plane
+	number    uint64    // of the last Install
+	waiting   []install
+	acks      []delayedAck // for multicast rekeys
+
+	quietUntil time.Time // complaints about rekeys are not logged before
+	stats      Snapshot  // counters and dates only
+}
+
+// install is what waits for the data plane's answer.
+type install struct {
+	number uint64
+	then   []Output
+	server netip.Addr
+}
+
+// delayedAck is an acknowledgement that waits, so that the members of a
+// multicast rekey do not answer all at once.
+type delayedAck struct {
+	at   time.Time
+	send Send
+}
+
+// New makes a member. It does nothing before its first Configure.
+func New(e env.Env) *Machine { return &Machine{env: e} }
+
+// Step gives the machine one input at a time that never runs backwards.
+func (m *Machine) Step(now time.Time, in Input) {
+	if m.stopped {
+		return
+	}
+	m.evaluate(now)
+	switch in := in.(type) {
+	case Configure:
+		m.configure(now, in.Config)
+	case PhaseOneUp:
+		m.phaseOneUp(now, in.SA)
+	case PhaseOneFailed:
+		m.phaseOneFailed(now, in.Reason)
+	case Phase2:
+		m.phase2(now, in.Phase2)
+	case Phase2Failed:
+		m.phase2Failed(now, in.Phase2Failed)
+	case Notified:
+		m.notified(now, in.Notified)
+	case Push:
+		m.push(now, in)
+	case Installed:
+		m.answered(now, in)
+	case Clear:
+		m.clear(now)
+	case Direction:
+		m.override = in.Override
+		m.reinstall(now)
+	case Stop:
+		m.stop()
+	case Tick:
+	}
+	m.timers(now)
+}
+
+// Next is when the machine wants a Tick, zero when nothing is due.
+func (m *Machine) Next() time.Time {
+	var next time.Time
+	take := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if m.stopped {
+		return next
+	}
+	if m.try != nil {
+		take(m.try.deadline)
+	} else {
+		take(m.retryAt)
+		take(m.reRegisterAt)
+	}
+	for _, a := range m.acks {
+		take(a.at)
+	}
+	take(m.holding.next(m.evaluated))
+	return next
+}
+
+// Drain returns what is to be done, in order, and forgets it.
+func (m *Machine) Drain() []Output {
+	out := m.out
+	m.out = nil
+	return out
+}
+
+// KEKSPIs are the KEKs this member takes rekeys under, the current one first.
+func (m *Machine) KEKSPIs() [][16]byte {
+	var out [][16]byte
+	for _, k := range m.keks {
+		out = append(out, k.SPI)
+	}
+	return out
+}
+
+func (m *Machine) emit(o ...Output)       { m.out = append(m.out, o...) }
+func (m *Machine) log(msg syslog.Message) { m.emit(Log{msg}) }
+func (m *Machine) isakmp(in isakmp.Input) { m.emit(ToISAKMP{in}) }
+func (m *Machine) group() string          { return m.cfg.Key.Name }
+func (m *Machine) source() netip.AddrPort { return netip.AddrPortFrom(m.cfg.Key.Source, m.cfg.Port) }
+
+// vrfs are the names of the registration's and the traffic's VRF as the log
+// has them.
+func (m *Machine) vrfs() (fvrf, ivrf string) {
+	return cmp.Or(m.cfg.VRF, "default"), cmp.Or(m.cfg.Key.VRF, "default")
+}
+
+// timers does what is due.
+func (m *Machine) timers(now time.Time) {
+	m.acks = slices.DeleteFunc(m.acks, func(a delayedAck) bool {
+		if a.at.After(now) {
+			return false
+		}
+		m.stats.AcksSent++
+		m.emit(a.send)
+		return true
+	})
+	if m.try != nil {
+		if !m.try.deadline.After(now) {
+			m.fail(now, syslog.KSNoAnswer.With(m.try.server, m.group()))
+		}
+		return
+	}
+	switch {
+	case !m.retryAt.IsZero() && !m.retryAt.After(now),
+		!m.reRegisterAt.IsZero() && !m.reRegisterAt.After(now):
+		m.start(now)
+	}
+}
+
+// configure takes a new configuration: see Configure.
+func (m *Machine) configure(now time.Time, cfg Config) {
+	old, first := m.cfg, !m.configured
+	m.cfg, m.configured = cfg, true
+	if first {
+		m.form = cfg.Form
+	}
+	same := !first && old.ID == cfg.ID && old.Key == cfg.Key && old.Port == cfg.Port &&
+		slices.Equal(old.Servers, cfg.Servers) && old.Incomplete == cfg.Incomplete
+	if same {
+		m.reinstall(now) // `passive`
+		return
+	}
+	m.abandon()
+	if !first && (old.ID != cfg.ID || old.Key != cfg.Key || cfg.Incomplete != "") {
+		m.drop(old.Key) // another group's keys, or nobody's any more
+	}
+	m.retryAt, m.server = time.Time{}, 0
+	if cfg.Incomplete != "" || len(cfg.Servers) == 0 {
+		name := cfg.Key.Name
+		if cfg.Incomplete != "" {
+			name += ": " + cfg.Incomplete
+		}
+		m.log(syslog.GMIncompleteCfg.With(name))
+		return
+	}
+	m.start(now)
+}
+
+// clear is `clear crypto gdoi`.
+func (m *Machine) clear(now time.Time) {
+	m.abandon()
+	m.override = nil
+	m.drop(m.cfg.Key)
+	m.retryAt, m.server = time.Time{}, 0
+	if !m.configured || m.cfg.Incomplete != "" || len(m.cfg.Servers) == 0 {
+		return
+	}
+	m.log(syslog.GMClearRegister.With(m.group()))
+	m.log(syslog.GMReRegister.With(m.group()))
+	m.start(now)
+}
+
+func (m *Machine) stop() {
+	m.abandon()
+	m.drop(m.cfg.Key)
+	m.stopped = true
+}
+
+// drop forgets keys and policy, here and in the data plane.
+func (m *Machine) drop(key xfrm.GroupKey) {
+	m.holding.wipe()
+	m.holding = holding{lastConn: m.holding.lastConn}
+	m.reRegisterAt, m.registered = time.Time{}, netip.Addr{}
+	m.waiting, m.acks = nil, nil
+	m.installed = layout{}
+	if m.present {
+		m.present = false
+		m.emit(Remove{key})
+	}
+}

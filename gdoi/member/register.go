@@ -1,0 +1,406 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/crypto/suite"
+	"coterie/gdoi/policy"
+	"coterie/gdoi/wire"
+	"coterie/internal/syslog"
+)
+
+// step is how far an attempt has come.
+type step uint8
+
+const (
+	connecting step = iota
+	awaitPolicy
+	awaitKeys
+)
+
+// attempt is one registration with one key server.
+type attempt struct {
+	step     step
+	server   netip.Addr
+	deadline time.Time // in case isakmp never answers
+	sa       isakmp.SA
+	mid      uint32
+	ni, nr   []byte
+	policy   wire.Policy
+	warned   bool // of a wrong HASH
+}
+
+const (
+	// attemptLimit is far above the 40 s that isakmp gives each step.
+	attemptLimit = 5 * time.Minute
+	// A round of the server list that failed sooner than quickRound is not
+	// begun again before roundPause and up to roundJitter.
+	quickRound  = 30 * time.Second
+	roundPause  = 10 * time.Second
+	roundJitter = 5 * time.Second
+	// A member that has just got its keys does not register again sooner.
+	soonestAgain = 10 * time.Second
+)
+
+// capabilities are those of our Vendor ID.
+const capabilities = isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK
+
+// registrationFailed is our own wording: IOS has no message by which a member
+// says why its key server refused it.
+var registrationFailed = &syslog.Event{Facility: "GDOI", Severity: 4, Mnemonic: "GM_REGISTRATION_FAILED",
+	Format: "Registration: GM %v is not registered to KS %v for group %v: %v"}
+
+// start opens an attempt with the server whose turn it is.
+func (m *Machine) start(now time.Time) {
+	m.retryAt, m.reRegisterAt = time.Time{}, time.Time{}
+	if m.cfg.Incomplete != "" || len(m.cfg.Servers) == 0 {
+		return
+	}
+	if m.server >= len(m.cfg.Servers) {
+		m.server = 0
+	}
+	if m.server == 0 {
+		m.roundBegan = now
+	}
+	t := &attempt{server: m.cfg.Servers[m.server], deadline: now.Add(attemptLimit)}
+	m.try = t
+	m.stats.Attempted++
+	fvrf, ivrf := m.vrfs()
+	// IOS: a blank ends the line.
+	m.log(syslog.GMRegister.With(t.server, m.group(), m.cfg.Key.Source, fvrf, ivrf+" "))
+	m.isakmp(isakmp.Connect{Local: m.source(), Remote: netip.AddrPortFrom(t.server, m.cfg.Port)})
+}
+
+// abandon ends an attempt without counting it.
+func (m *Machine) abandon() {
+	if m.try != nil {
+		m.try = nil
+		m.isakmp(isakmp.Abandon{})
+	}
+}
+
+// fail ends an attempt: the next server follows at once, the list begins again
+// at once if it took its time, and after a pause if it failed fast.
+func (m *Machine) fail(now time.Time, why syslog.Message) {
+	m.stats.Failed++
+	m.log(why)
+	m.abandon()
+	m.server++
+	if m.server < len(m.cfg.Servers) {
+		m.retryAt = now
+		return
+	}
+	m.server = 0
+	m.retryAt = now
+	if now.Sub(m.roundBegan) < quickRound {
+		m.retryAt = now.Add(roundPause + time.Duration(m.env.Below(int64(roundJitter))))
+	}
+}
+
+func (m *Machine) failure(t *attempt, reason any) syslog.Message {
+	return registrationFailed.With(m.cfg.Key.Source, t.server, m.group(), reason)
+}
+
+func (m *Machine) phaseOneFailed(now time.Time, reason string) {
+	if t := m.try; t != nil && t.step == connecting {
+		m.fail(now, m.unanswered(t, reason))
+	}
+}
+
+func (m *Machine) phase2Failed(now time.Time, in isakmp.Phase2Failed) {
+	if t := m.try; t != nil && t.step != connecting && in.MessageID == t.mid && in.SA == t.sa.ID {
+		m.fail(now, m.unanswered(t, in.Reason))
+	}
+}
+
+func (m *Machine) unanswered(t *attempt, reason string) syslog.Message {
+	if reason == isakmp.ReasonNoAnswer {
+		return syslog.KSNoAnswer.With(t.server, m.group())
+	}
+	return m.failure(t, reason)
+}
+
+// phaseOneUp opens the PULL: HASH(1), Ni, ID.
+func (m *Machine) phaseOneUp(now time.Time, sa isakmp.SA) {
+	t := m.try
+	if t == nil || t.step != connecting || sa.Remote.Addr() != t.server {
+		return
+	}
+	t.sa, t.ni = sa, m.env.Bytes(wire.NonceSize)
+	for t.mid == 0 {
+		t.mid = m.env.Uint32()
+	}
+	msg := wire.Pull1{Nonce: t.ni, ID: wire.GroupIdentity(m.cfg.ID)}
+	if !sa.Foreign {
+		msg.Info = &wire.Info{Version: policy.Version, Hostname: m.cfg.Hostname, Capabilities: capabilities}
+	}
+	first, chain, err := wire.BuildPull1(sa.PRF, t.mid, msg)
+	if err != nil {
+		m.fail(now, m.failure(t, err))
+		return
+	}
+	t.step = awaitPolicy
+	m.debugRegistration("GROUPKEY-PULL with KS %v, message ID 0x%08X: message 1 sent", t.server, t.mid)
+	m.exchange(t, first, chain)
+}
+
+func (m *Machine) exchange(t *attempt, first uint8, chain []byte) {
+	m.isakmp(isakmp.Exchange2{SA: t.sa.ID, Exchange: isakmp.ExchangePull, MessageID: t.mid, First: first, Payloads: chain, Await: true})
+}
+
+func (m *Machine) phase2(now time.Time, in isakmp.Phase2) {
+	t := m.try
+	if t == nil || t.step == connecting || in.SA.ID != t.sa.ID || in.MessageID != t.mid || in.Exchange != isakmp.ExchangePull {
+		m.isakmp(isakmp.Refuse{SA: in.SA.ID, MessageID: in.MessageID})
+		return
+	}
+	var err error
+	if t.step == awaitPolicy {
+		err = m.takePolicy(now, t, in)
+	} else {
+		err = m.takeKeys(now, t, in)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, wire.ErrHash):
+		// Anybody may send this: it is dropped, and the true answer may still
+		// come before isakmp gives up.
+		m.stats.Counters.HashFail++
+		m.isakmp(isakmp.Refuse{SA: in.SA.ID, MessageID: in.MessageID})
+		if !t.warned {
+			t.warned = true
+			m.log(syslog.GMHashFail.With(t.server, m.cfg.Key.Source))
+		}
+	default:
+		if wire.NotifyOf(err) == wire.NotifyPayloadMalformed {
+			m.stats.Counters.Malformed++
+		} else {
+			m.stats.Counters.PolicyRejected++
+		}
+		m.isakmp(isakmp.Refuse{SA: in.SA.ID, MessageID: in.MessageID, Notify: wire.NotifyOf(err)})
+		m.fail(now, syslog.GMRejectingSA.With(t.server, m.group(), err))
+	}
+}
+
+// takePolicy takes message 2 and sends HASH(3).
+func (m *Machine) takePolicy(now time.Time, t *attempt, in isakmp.Phase2) error {
+	msg, err := wire.ParsePull2(t.sa.PRF, t.mid, t.ni, in.First, in.Payloads, m.form)
+	if err != nil {
+		return err
+	}
+	p, err := wire.DecodeSA(msg.SA, now)
+	if err != nil {
+		return err
+	}
+	if err := m.acceptable(p); err != nil {
+		return err
+	}
+	if len(p.TEKs) == 0 {
+		return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: "no traffic policy"}
+	}
+	first, chain, err := wire.BuildPull3(t.sa.PRF, t.mid, t.ni, msg.Nonce, wire.Pull3{})
+	if err != nil {
+		return err
+	}
+	t.policy, t.nr, t.step = p, msg.Nonce, awaitKeys
+	m.form.TEKIDLength = msg.Form.TEKIDLength
+	m.debugRegistration("SA payload of KS %v accepted: %d TEKs; message 3 sent", t.server, len(p.TEKs))
+	m.exchange(t, first, chain)
+	return nil
+}
+
+// acceptable checks what RFC 6407 leaves to the member: `client rekey
+// encryption`, `client rekey hash`, `client transform-sets`, and transforms
+// that need a sender ID, which nobody hands out yet.
+func (m *Machine) acceptable(p wire.Policy) error {
+	refuse := func(format string, args ...any) error {
+		return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: fmt.Sprintf(format, args...)}
+	}
+	if k := p.KEK; k != nil {
+		if len(m.cfg.RekeyCiphers) > 0 && !slices.Contains(m.cfg.RekeyCiphers, k.Cipher) {
+			return refuse("rekey cipher %s is not acceptable", k.Cipher.RekeyWords())
+		}
+		if len(m.cfg.RekeyHashes) > 0 && !slices.Contains(m.cfg.RekeyHashes, k.SigHash) {
+			return refuse("rekey hash %s is not acceptable", k.SigHash.Words())
+		}
+	}
+	for _, t := range p.TEKs {
+		switch {
+		case t.Transform.CounterMode():
+			return refuse("transform %s needs a sender ID", transformName(t.Transform))
+		case len(m.cfg.Transforms) > 0 && !slices.Contains(m.cfg.Transforms, t.Transform):
+			return refuse("transform %s is not acceptable", transformName(t.Transform))
+		}
+	}
+	return nil
+}
+
+func transformName(t suite.Transform) string { return strings.TrimSpace(t.String()) }
+
+// takeKeys takes message 4 and commits: the policy of message 2, the keys, and
+// the sequence number rekeys go on from.
+func (m *Machine) takeKeys(now time.Time, t *attempt, in isakmp.Phase2) error {
+	msg, err := wire.ParsePull4(t.sa.PRF, t.mid, t.ni, t.nr, in.First, in.Payloads)
+	if err != nil {
+		return err
+	}
+	p := t.policy
+	p.TEKs = slices.Clone(p.TEKs)
+	if p.KEK != nil {
+		k := *p.KEK
+		p.KEK = &k
+	}
+	if err := p.AddKeys(msg.KD); err != nil {
+		return err
+	}
+	if p.KEK != nil {
+		if !msg.HasSeq {
+			return &wire.Error{Notify: wire.NotifyPayloadMalformed, Payload: wire.PayloadSEQ, Reason: "missing"}
+		}
+		if len(p.KEK.SigKey) == 0 {
+			return &wire.Error{Notify: wire.NotifyInvalidKeyInformation, Payload: wire.PayloadKD, Reason: "no signature key"}
+		}
+	}
+	m.try = nil
+	m.server = 0
+	m.override = nil
+	m.stats.Succeeded++
+	m.stats.RekeysAfterRegistration = 0
+	m.registered = t.server
+	if !m.overtaken(p, msg.Seq) {
+		m.apply(now, change{policy: p, pull: true})
+		m.registerKEK(p, msg.Seq)
+	}
+	m.setReRegister(now)
+	fvrf, ivrf := m.vrfs()
+	then := []Output{
+		ToISAKMP{isakmp.Accept{SA: t.sa.ID, MessageID: t.mid}},
+		Log{syslog.SATEKUpdated.With()},
+	}
+	if p.KEK != nil {
+		then = append(then, Log{syslog.SAKEKUpdated.With()})
+	}
+	then = append(then,
+		Log{syslog.GMRegsCompl.With(t.server, m.group(), m.cfg.Key.Source, fvrf, ivrf+" ")},
+		Log{m.installedMessage(t.server)})
+	m.evaluated = now
+	m.place(now, then...)
+	return nil
+}
+
+// overtaken says that a rekey that came meanwhile is the later word: it went
+// further under the same KEK, or has replaced it.
+func (m *Machine) overtaken(p wire.Policy, seq uint32) bool {
+	for i, k := range m.keks {
+		if p.KEK != nil && k.SPI == p.KEK.SPI {
+			return i > 0 || k.lastSeq > seq
+		}
+	}
+	return false
+}
+
+func (m *Machine) installedMessage(server netip.Addr) syslog.Message {
+	fvrf, ivrf := m.vrfs()
+	return syslog.GMInstallSuccess.With(server, m.group(), m.cfg.Key.Source, fvrf, ivrf)
+}
+
+// registerKEK takes the KEK of a registration; without one no rekey will come.
+func (m *Machine) registerKEK(p wire.Policy, seq uint32) {
+	switch {
+	case p.KEK == nil:
+	case len(m.keks) > 0 && m.keks[0].SPI == p.KEK.SPI:
+		k := &m.keks[0]
+		k.wipe()
+		k.KEK, k.unicast, k.rekey = *p.KEK, p.Unicast(), p
+		k.lastSeq = max(k.lastSeq, seq)
+	default:
+		m.newKEK(p, seq)
+	}
+}
+
+// newKEK puts a KEK in front; of those before it one is kept, to answer
+// retransmissions under it.
+func (m *Machine) newKEK(p wire.Policy, seq uint32) {
+	if m.lastConn == 0 {
+		m.lastConn = 1000 // as IOS numbers them
+	}
+	m.lastConn++
+	for len(m.keks) > 1 {
+		last := len(m.keks) - 1
+		m.keks[last].wipe()
+		m.keks = m.keks[:last]
+	}
+	m.keks = append([]heldKEK{{KEK: *p.KEK, conn: m.lastConn, unicast: p.Unicast(), lastSeq: seq, rekey: p}}, m.keks...)
+}
+
+// setReRegister draws when to register again if no rekey comes: before the
+// first current TEK, or the KEK, ends.
+func (m *Machine) setReRegister(now time.Time) {
+	m.reRegisterAt = time.Time{}
+	take := func(end time.Time, life time.Duration) {
+		jitter := time.Duration(0)
+		if life >= 50 {
+			jitter = time.Duration(m.env.Below(int64(life / 50)))
+		}
+		at := end.Add(-policy.ReRegisterMargin(life, jitter))
+		if at.Before(now.Add(soonestAgain)) { // so short a life is not worth the hurry
+			at = now.Add(max(end.Sub(now)/2, soonestAgain))
+		}
+		if m.reRegisterAt.IsZero() || at.Before(m.reRegisterAt) {
+			m.reRegisterAt = at
+		}
+	}
+	seen := make(map[int]bool)
+	for _, t := range m.teks {
+		if !seen[t.SA] && m.ruled(t.SA) {
+			take(t.end, t.life)
+		}
+		seen[t.SA] = true
+	}
+	if len(m.keks) > 0 {
+		take(m.keks[0].Expires(), m.keks[0].Lifetime)
+	}
+}
+
+// ruled says whether the policy still names an `sa ipsec`.
+func (m *Machine) ruled(sa int) bool {
+	return slices.ContainsFunc(m.rules, func(r rule) bool { return r.sa == sa })
+}
+
+// firstStatus is the first notify type that is no error (RFC 2408 section 3.14.1).
+const firstStatus = 16384
+
+// notified is an error that the key server reports. Only one about the
+// exchange at hand counts.
+func (m *Machine) notified(now time.Time, in isakmp.Notified) {
+	t := m.try
+	if t == nil || t.step == connecting || in.SA.ID != t.sa.ID || in.Type >= firstStatus || in.MessageID != 0 && in.MessageID != t.mid {
+		return
+	}
+	m.fail(now, m.failure(t, m.notifyReason(in.Type)))
+}
+
+// notifyReason says what an operator should look at.
+func (m *Machine) notifyReason(n uint16) string {
+	switch n {
+	case wire.NotifyInvalidID:
+		id := fmt.Sprint(m.cfg.ID.Number)
+		if m.cfg.ID.Address.IsValid() {
+			id = m.cfg.ID.Address.String()
+		}
+		return fmt.Sprintf("the key server has no group with identity %s (INVALID-ID-INFORMATION)", id)
+	case wire.NotifyAuthenticationFailed:
+		return fmt.Sprintf("the key server does not authorize address %v (AUTHENTICATION-FAILED)", m.cfg.Key.Source)
+	case wire.NotifyNoProposalChosen:
+		return "the key server has no policy to offer (NO-PROPOSAL-CHOSEN)"
+	case wire.NotifyInvalidHash:
+		return "the key server could not verify our hash (INVALID-HASH-INFORMATION)"
+	}
+	return fmt.Sprintf("the key server refused with notify %d", n)
+}

@@ -1,0 +1,266 @@
+package member
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"net/netip"
+	"slices"
+	"time"
+
+	"coterie/gdoi/policy"
+	"coterie/gdoi/wire"
+	"coterie/internal/syslog"
+)
+
+const (
+	// recentRekeys is how many accepted rekeys are remembered under a KEK, to
+	// answer their retransmissions.
+	recentRekeys = 4
+	// quietTime is the pause between complaints about rekeys: whoever knows an
+	// SPI can send what deserves one.
+	quietTime = 10 * time.Second
+	// ackSpread is the time over which members acknowledge a multicast rekey.
+	ackSpread = 5 * time.Second
+	// removalSpread is the time over which members come back that were told to
+	// leave at once.
+	removalSpread = 20 * time.Second
+)
+
+// accepted is a rekey that has been taken.
+type accepted struct {
+	digest [sha256.Size]byte
+	ack    []byte // nil: none was wanted
+}
+
+// push takes a rekey (RFC 6407 section 4.4): SPI, decryption, strict parse,
+// sequence number, signature, sequence number again, and then everything in it
+// or nothing.
+func (m *Machine) push(now time.Time, in Push) {
+	spi, _, ok := wire.SPI(in.Data)
+	i := slices.IndexFunc(m.keks, func(k heldKEK) bool { return k.SPI == spi })
+	if !ok || i < 0 {
+		m.stats.Counters.PushUnknownKEK++
+		return
+	}
+	k := &m.keks[i]
+	digest := sha256.Sum256(in.Data)
+	for _, r := range k.recent {
+		if r.digest == digest {
+			m.stats.Counters.PushDuplicate++
+			m.acknowledge(now, in, k, r.ack)
+			return
+		}
+	}
+	msg, err := wire.ParsePush(k.KEK, in.Data, m.form)
+	if err != nil || msg.Plain {
+		m.stats.Counters.PushMalformed++
+		m.complain(now, syslog.RekeyFailure.With(m.cfg.Key.Source, m.group(), in.Remote.Addr()))
+		return
+	}
+	if msg.Seq <= k.lastSeq {
+		m.stats.Counters.PushSequence++
+		m.complain(now, syslog.RekeySeqFailure.With(msg.Seq, m.group(), k.lastSeq))
+		return
+	}
+	if err := msg.VerifySignature(); err != nil {
+		m.stats.Counters.PushSignature++
+		m.complain(now, syslog.RekeyFailure.With(m.cfg.Key.Source, m.group(), in.Remote.Addr()))
+		return
+	}
+	p, err := m.rekeyPolicy(now, k, msg)
+	if err != nil {
+		m.stats.Counters.PolicyRejected++
+		m.log(syslog.GMRejectingSA.With(in.Remote.Addr(), m.group(), err))
+		m.log(syslog.RekeyFailure.With(m.cfg.Key.Source, m.group(), in.Remote.Addr()))
+		return
+	}
+	m.commit(now, in, i, msg, p, digest)
+}
+
+func (m *Machine) complain(now time.Time, msg syslog.Message) {
+	if now.Before(m.quietUntil) {
+		return
+	}
+	m.quietUntil = now.Add(quietTime)
+	m.log(msg)
+}
+
+// rekeyPolicy reads what a rekey brings and checks all of it.
+func (m *Machine) rekeyPolicy(now time.Time, k *heldKEK, msg *wire.ReceivedPush) (wire.Policy, error) {
+	var p wire.Policy
+	if msg.SA != nil {
+		var err error
+		if p, err = wire.DecodeSA(*msg.SA, now); err != nil {
+			return p, err
+		}
+		if err := m.acceptable(p); err != nil {
+			return p, err
+		}
+	}
+	if err := p.AddKeys(msg.KD); err != nil {
+		return p, err
+	}
+	if p.KEK != nil && len(p.KEK.SigKey) == 0 {
+		p.KEK.SigKey = k.SigKey // unchanged
+	}
+	return p, nil
+}
+
+// commit does what a verified rekey says, acknowledges it, and says so.
+func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, p wire.Policy, digest [sha256.Size]byte) {
+	k := &m.keks[i]
+	k.lastSeq = msg.Seq
+	m.form = msg.Form
+	var ack []byte
+	if k.AckWanted {
+		ack, _ = wire.BuildAck(k.KEK, msg.Seq, m.source())
+	}
+	k.recent = append(k.recent, accepted{digest, ack})
+	if len(k.recent) > recentRekeys {
+		k.recent = k.recent[1:]
+	}
+	under := *k // m.keks may move
+	from, to := in.Remote.Addr(), in.Local.Addr()
+	if !under.unicast {
+		to = under.rekey.Rekey.Addr()
+	}
+	m.stats.RekeysReceived++
+	m.stats.RekeysAfterRegistration++
+	m.stats.LastRekeyFrom, m.stats.LastRekeyAt = from, now
+
+	newTEK := slices.ContainsFunc(p.TEKs, func(t policy.TEK) bool { return m.find(t.SPI) < 0 })
+	newKEK := p.KEK != nil && !slices.ContainsFunc(m.keks, func(k heldKEK) bool { return k.SPI == p.KEK.SPI })
+	m.debugRekey(under, msg, p, newKEK)
+	m.log(syslog.GMRecvRekey.With(m.group(), from, to, msg.Seq))
+
+	teks, keks := deletes(msg.Deletes)
+	leave := !p.HasTEKs && (teks.all || keks.all)
+	if leave {
+		m.leave(now, in, under, p, ack)
+		return
+	}
+	if p.HasTEKs && len(teks.spis) > 0 {
+		m.log(syslog.GMPolicyReplaceNow.With(m.group()))
+	}
+	m.apply(now, change{policy: p, replaceNow: len(teks.spis) > 0, remove: teks.names})
+	if p.KEK != nil {
+		m.rekeyKEK(p)
+	}
+	if newKEK && under.unicast != p.Unicast() && p.Unicast() {
+		m.log(syslog.GMRekeyTransUnicast.With(m.group()))
+	}
+	m.lateRegistration()
+	m.setReRegister(now)
+
+	then := debugInstalled(m.group(), under.conn, p)
+	if newTEK {
+		then = append(then, Log{syslog.SATEKUpdated.With()})
+	}
+	if newKEK {
+		then = append(then, Log{syslog.SAKEKUpdated.With()})
+	}
+	if newTEK || newKEK {
+		then = append(then, Log{m.installedMessage(from)})
+	}
+	then = append(then, m.answer(now, in, &under, ack)...)
+	m.place(now, then...)
+}
+
+// lateRegistration drops the plan to register again, and an attempt that has
+// not got to its policy: what it was for has come by itself.
+func (m *Machine) lateRegistration() {
+	m.retryAt = time.Time{}
+	if m.try != nil && m.try.step == connecting {
+		m.abandon()
+		m.server = 0
+	}
+}
+
+// rekeyKEK takes the KEK of a rekey: a new one starts its sequence numbers at
+// 0, a known one has its lifetime refreshed.
+func (m *Machine) rekeyKEK(p wire.Policy) {
+	for i := range m.keks {
+		k := &m.keks[i]
+		if k.SPI == p.KEK.SPI {
+			k.Created, k.Lifetime = p.KEK.Created, p.KEK.Lifetime
+			k.AckWanted, k.AckHash = p.KEK.AckWanted, p.KEK.AckHash
+			k.rekey, k.unicast = p, p.Unicast()
+			return
+		}
+	}
+	m.newKEK(p, 0)
+}
+
+// deleted is what Delete payloads of one kind name.
+type deleted struct {
+	all  bool
+	spis [][]byte
+}
+
+func (d deleted) names(spi uint32) bool {
+	want := []byte{byte(spi >> 24), byte(spi >> 16), byte(spi >> 8), byte(spi)}
+	return d.all || slices.ContainsFunc(d.spis, func(s []byte) bool { return bytes.Equal(s, want) })
+}
+
+func deletes(list []wire.Delete) (teks, keks deleted) {
+	for _, d := range list {
+		to := &keks
+		switch {
+		case d.Protocol == wire.ProtoESP:
+			to = &teks
+		case len(d.SPIs) == 0 || len(d.SPIs[0]) != 16:
+			continue // neither TEK nor KEK
+		}
+		to.spis = append(to.spis, d.SPIs...)
+		to.all = to.all || d.All()
+	}
+	return teks, keks
+}
+
+// leave does what a Delete of everything asks for: at once, or with a
+// DEACTIVATION_TIME_DELAY by shortening what there is and registering before
+// it ends.
+func (m *Machine) leave(now time.Time, in Push, k heldKEK, p wire.Policy, ack []byte) {
+	m.log(syslog.GMRecvDelete.With(m.group()))
+	answer := m.answer(now, in, &k, ack)
+	if p.DTD != nil && *p.DTD > 0 && len(m.teks) > 0 {
+		m.shorten(now.Add(*p.DTD), nil)
+		// Somewhere in the second half of what is left, so that not all members
+		// come at once.
+		half := int64(max(*p.DTD/2, 2))
+		m.reRegisterAt = now.Add(time.Duration(half/2 + m.env.Below(half)))
+		m.place(now, answer...)
+		return
+	}
+	m.emit(answer...)
+	m.abandon()
+	m.drop(m.cfg.Key)
+	m.server = 0
+	m.retryAt = now.Add(time.Duration(m.env.Below(int64(removalSpread))))
+}
+
+// acknowledge answers a retransmission with the same octets, once the data
+// plane has what it brought.
+func (m *Machine) acknowledge(now time.Time, in Push, k *heldKEK, ack []byte) {
+	if len(m.waiting) == 0 {
+		m.emit(m.answer(now, in, k, ack)...)
+	}
+}
+
+// answer is the acknowledgement as an output; that of a multicast rekey waits
+// its turn instead.
+func (m *Machine) answer(now time.Time, in Push, k *heldKEK, ack []byte) []Output {
+	if ack == nil {
+		return nil
+	}
+	s := Send{Local: m.source(), Remote: in.Remote, Data: ack}
+	if k.unicast {
+		s.Local = netip.AddrPortFrom(in.Local.Addr(), m.cfg.Port)
+		m.stats.AcksSent++
+		return []Output{s}
+	}
+	if len(m.acks) < recentRekeys {
+		m.acks = append(m.acks, delayedAck{now.Add(time.Duration(m.env.Below(int64(ackSpread)))), s})
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"coterie/crypto/isakmp"
+)
+
+// The SA payload of the GDOI DOI (RFC 6407 section 5.2):
+//
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	! Next Payload  !   RESERVED    !         Payload Length        !
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	!                              DOI                              !
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	!                           Situation                           !
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	! SA Attribute Next Payload     !          RESERVED2            !
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	~              SAK, GAP, SAT payloads, in any order             ~
+
+// ParseSA reads the body of an SA payload. prefer says which width of the TEK
+// ID lengths to take when both fit; the form comes back as found, so that it
+// can be remembered for the peer.
+func ParseSA(b []byte, prefer Form) (SA, Form, error) {
+	if len(b) < 12 {
+		return SA{}, prefer, malformed(PayloadSA, "%d octets", len(b))
+	}
+	if doi := binary.BigEndian.Uint32(b); doi != DOI {
+		return SA{}, prefer, &Error{Notify: NotifyDOINotSupported, Payload: PayloadSA, Reason: "not of the GDOI DOI"}
+	}
+	if binary.BigEndian.Uint32(b[4:]) != 0 {
+		return SA{}, prefer, &Error{Notify: NotifySituationNotSupported, Payload: PayloadSA, Reason: "situation is not 0"}
+	}
+	first := binary.BigEndian.Uint16(b[8:])
+	if first > 0xff {
+		return SA{}, prefer, malformed(PayloadSA, "first sub-payload %d", first)
+	}
+	// Counted first and then allocated once, so that memory stays in
+	// proportion to the message.
+	var sak, sat, other int
+	c := chain{uint8(first), b[12:]}
+	for {
+		p, more, err := c.take()
+		if err != nil {
+			return SA{}, prefer, err
+		}
+		if !more {
+			break
+		}
+		switch p.Type {
+		case PayloadSAK:
+			sak++
+		case PayloadSAT:
+			sat++
+		case PayloadGAP:
+		default:
+			other++
+		}
+	}
+	if len(c.rest) != 0 {
+		return SA{}, prefer, malformed(PayloadSA, "%d octets behind the last sub-payload", len(c.rest))
+	}
+	if sak > isakmp.MaxPayloads || other > isakmp.MaxPayloads {
+		return SA{}, prefer, malformed(PayloadSA, "too many sub-payloads")
+	}
+	var sa SA
+	if sak > 0 {
+		sa.SAK = make([]SAK, 0, sak)
+	}
+	if sat > 0 {
+		sa.SAT = make([]SAT, 0, sat)
+	}
+	form := prefer
+	for c = (chain{uint8(first), b[12:]}); ; {
+		p, more, _ := c.take()
+		if !more {
+			return sa, form, nil
+		}
+		switch p.Type {
+		case PayloadSAK:
+			k, err := ParseSAK(p.Body)
+			if err != nil {
+				return SA{}, prefer, err
+			}
+			sa.SAK = append(sa.SAK, k)
+		case PayloadSAT:
+			t, width, err := parseSAT(p.Body, form.TEKIDLength)
+			if err != nil {
+				return SA{}, prefer, err
+			}
+			if width != 0 {
+				form.TEKIDLength = width
+			}
+			sa.SAT = append(sa.SAT, t)
+		case PayloadGAP:
+			g, err := parseAttributes(PayloadGAP, p.Body)
+			if err != nil {
+				return SA{}, prefer, err
+			}
+			if len(sa.GAP)+len(g) > maxAttributes {
+				return SA{}, prefer, malformed(PayloadGAP, "more than %d attributes", maxAttributes)
+			}
+			sa.GAP = append(slices.Clip(sa.GAP), g...)
+		default:
+			sa.Other = append(sa.Other, p)
+		}
+	}
+}
+
+// Append appends the body of the SA payload: SAK, SAT, GAP, others.
+func (sa SA) Append(dst []byte, form Form) ([]byte, error) {
+	var l payloadList
+	for _, k := range sa.SAK {
+		if err := l.add(PayloadSAK, k.Append); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range sa.SAT {
+		if err := l.add(PayloadSAT, func(d []byte) ([]byte, error) { return t.Append(d, form) }); err != nil {
+			return nil, err
+		}
+	}
+	if len(sa.GAP) > 0 {
+		if err := l.add(PayloadGAP, func(d []byte) ([]byte, error) { return appendAttributes(d, sa.GAP) }); err != nil {
+			return nil, err
+		}
+	}
+	first, nest, err := isakmp.AppendChain(nil, append(l, sa.Other...)...)
+	if err != nil {
+		return nil, err
+	}
+	dst = binary.BigEndian.AppendUint32(dst, DOI)
+	dst = binary.BigEndian.AppendUint32(dst, 0)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(first))
+	dst = binary.BigEndian.AppendUint16(dst, 0)
+	return append(dst, nest...), nil
+}
