@@ -5,11 +5,21 @@
 package appliance
 
 import (
+	"context"
+	"errors"
 	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"coterie/cli"
+	"coterie/cli/grammar"
+	"coterie/crypto/keys"
 	"coterie/internal/env"
+	"coterie/internal/syslog"
 	"coterie/modes"
 	"coterie/netdev"
+	runningconfig "coterie/running-config"
 	"coterie/xfrm"
 )
 
@@ -25,6 +35,8 @@ type Config struct {
 	// KeyLog, when set, is given the phase-1 decryption keys and the PUSH
 	// datagrams in plain text, for captures of a lab.
 	KeyLog KeyLog
+	// Reload, when set, is what `reload` does; the device itself cannot.
+	Reload func()
 }
 
 // KeyLog receives secrets of a lab for its captures.
@@ -41,3 +53,117 @@ type Files interface {
 	Write(name string, data []byte) error
 	Remove(name string) error
 }
+
+// Names of the files of a device.
+const (
+	startupFile = "startup-config"
+	privateFile = "private-config" // RSA keys
+	stateFolder = "key-server/"    // one file per reserved value
+)
+
+// Appliance is one device. Its methods are safe for concurrent use.
+type Appliance struct {
+	cfg    Config
+	booted time.Time
+	store  *runningconfig.Store
+	exec   *grammar.Mode
+	config *grammar.Mode
+	log    *logger
+	keys   *keyStore
+	ctl    *control
+
+	reconciling sync.Mutex // one reconcile at a time, so that none overtakes a newer one
+
+	mu       sync.Mutex
+	sessions map[*cli.Session]struct{}
+	editing  bool                      // a session changed lines since it entered configuration mode
+	held     []syslog.Message          // POLICY_CHANGE until it leaves
+	kept     map[*grammar.Command]bool // lines without effect that have been named
+	idle     *time.Timer               // reconciles 100 ms after the last line
+	dirty    atomic.Bool               // edited since the last reconcile
+	noted    map[string]bool           // notes that hold now
+}
+
+// New makes a device and starts its control goroutine; Boot gives it a
+// configuration, Close ends it.
+func New(cfg Config) (*Appliance, error) {
+	a := &Appliance{
+		cfg: cfg, booted: cfg.Clock.Now(), store: runningconfig.NewStore(),
+		sessions: make(map[*cli.Session]struct{}), kept: make(map[*grammar.Command]bool),
+		noted: make(map[string]bool),
+	}
+	a.log = newLogger(a)
+	ks, err := openKeyStore(cfg.Files)
+	if err != nil {
+		return nil, err
+	}
+	a.keys = ks
+	a.ctl = newControl(a)
+	a.config = modes.Configuration(a)
+	a.exec = modes.Exec(a, a)
+	go a.ctl.run()
+	go a.watchLinks()
+	go a.watchData()
+	return a, nil
+}
+
+// Boot loads startup-config, or text when the device has none yet, and brings
+// everything up. Lines with errors are returned with their numbers; the rest
+// counts.
+func (a *Appliance) Boot(ctx context.Context, text string) []grammar.LineError {
+	if saved, ok := a.Startup(); ok {
+		text = saved
+	}
+	errs := a.load(ctx, text)
+	a.log.add(syslog.Restart.With())
+	a.reconcile(ctx)
+	return errs
+}
+
+// load applies configuration text line by line.
+func (a *Appliance) load(ctx context.Context, text string) []grammar.LineError {
+	var errs []grammar.LineError
+	var kept []string
+	a.store.Edit(func(root *runningconfig.Config) error {
+		errs = grammar.Load(a.config, root, text, grammar.Accepted(func(_ int, m grammar.Match) {
+			if line, ok := a.without(m); ok {
+				kept = append(kept, line)
+			}
+		}))
+		return nil
+	})
+	a.withoutEffect(kept...)
+	a.dirty.Store(true)
+	return errs
+}
+
+// Close stops the device: nothing is sent to anybody, as when power fails.
+func (a *Appliance) Close() error {
+	a.mu.Lock()
+	if a.idle != nil {
+		a.idle.Stop()
+	}
+	a.mu.Unlock()
+	a.ctl.close()
+	return errors.Join(a.cfg.Stack.Close(), a.cfg.Dataplane.Close())
+}
+
+// Subscribe calls f for every log record from now on, in order, until cancel.
+// f must not block.
+func (a *Appliance) Subscribe(f func(syslog.Record)) (cancel func()) { return a.log.subscribe(f) }
+
+// Settled says whether every complete member has registered or failed once.
+func (a *Appliance) Settled() bool {
+	if a.dirty.Load() {
+		return false
+	}
+	for _, m := range a.Members() {
+		if m.Config.Incomplete == "" && m.Succeeded == 0 && m.Failed == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Key finds an RSA key pair by label.
+func (a *Appliance) key(label string) (keys.Pair, bool) { return a.keys.pair(label) }

@@ -1,28 +1,5 @@
 package grammar
 
-import "fmt"
-
-// What the engine gives, implemented beside the types it works on:
-//
-//	func (m *Mode) Parse(line string, level int) (Match, error)         // match.go; error is *SyntaxError
-//	func (m *Mode) Help(line string, level int, root any) (Help, error) // help.go
-//	func (m *Mode) Complete(line string, level int, root any) (rest string, ok bool)
-//	func Unparse(n Node, a Args) (string, bool)                         // unparse.go
-//	func Print(w io.Writer, m *Mode, target any, all bool) error        // print.go: indentation, "!" separators
-//	func NewStack(global *Mode) *Stack                                  // stack.go: walk-up, prompts, apply
-//	func Load(global *Mode, root any, text string) []LineError          // load.go: indentation first, then walk-up
-//
-//	// bind.go: bindings by field name. A struct value takes each Arg from the
-//	// field of the same name; a scalar value from the Arg named "". The zero
-//	// value is "not configured".
-//	func Leaf[C, V any](field func(*C) *V, opts ...LeafOption) Binding
-//	func Multi[C, V any](list func(*C) *[]V, keys ...string) Binding    // a list of values, one line each
-//	func Object[C, S any](list func(*C) *[]*S, keys ...string) Opener   // a keyed sub-mode; `no` deletes the object
-//	func Sub[C, S any](field func(*C) **S) Opener                       // a sub-mode without a key (server local)
-//
-//	// types.go: Int(lo, hi) Type (int), Uint32(lo, hi) Type (uint32), IPv4() (netip.Addr), Word() (string),
-//	// Rest() (LINE, string), Mask() and Wildcard() (netip.Addr), OneOf ... as needed
-
 // Match is a parsed line.
 type Match struct {
 	Command *Command
@@ -48,6 +25,11 @@ type SyntaxError struct {
 	Line     string
 	Offset   int // octet of Line that the caret marks
 	Progress int
+	// More is set when the line opens a block (banner, certificate). The next
+	// lines of the source belong to it, up to and with the first for which
+	// Closes holds: join all by newlines and parse again.
+	More   bool
+	Closes func(line string) bool
 }
 
 // Error is the text after the caret line, as IOS prints it.
@@ -56,7 +38,7 @@ func (e *SyntaxError) Error() string {
 	case Incomplete:
 		return "% Incomplete command."
 	case Ambiguous:
-		return fmt.Sprintf("%% Ambiguous command:  %q", e.Line)
+		return "% Ambiguous command:  \"" + e.Line + "\""
 	case Unknown:
 		return "% Unrecognized command"
 	}

@@ -27,7 +27,21 @@ type Command struct {
 	// Sample gives lines for the law tests where they cannot be made from the
 	// syntax alone (a WORD that must be an interface, say).
 	Sample []string
+	// Bang says where `!` lines stand in the printed configuration.
+	Bang Bang
 }
+
+// Bang places the `!` lines around what a command prints at the outermost
+// level. Two never follow each other.
+type Bang uint8
+
+// Places of `!`. Zero is BangEach.
+const (
+	BangEach   Bang = 1 << iota // after each block of a sub-mode
+	BangBefore                  // before the first line of the command
+	BangAfter                   // after its last line
+	BangNone                    // nowhere: blocks follow one another
+)
 
 // Mode is a command mode. Commands are printed by un-parse in order.
 type Mode struct {
@@ -37,10 +51,12 @@ type Mode struct {
 	// sees the tree and the open frames, of which its own is the last.
 	Prompt   func(root any, path []Frame) string
 	Commands []*Command
+	// ExitHelp is the help of `exit`: "Exit from interface configuration mode".
+	ExitHelp string
 	engine   engine // compiled on first use
 }
 
-// Add appends commands.
+// Add appends commands. It must not run while the mode is in use.
 func (m *Mode) Add(cs ...*Command) { m.Commands = append(m.Commands, cs...) }
 
 // A Frame is one open mode of a session: the line that entered it. It holds

@@ -9,5 +9,10 @@
 //
 //	exact keyword > unique keyword prefix > typed value > WORD > LINE
 //
+// A Stack holds the open modes of a session and walks up to a parent mode when
+// the present one does not know a line; Load does the same for a file, by
+// indentation first. Print is the way back. Package grammartest checks every
+// command against the laws that hold these together.
+//
 // The package knows no networking and no particular configuration tree.
 package grammar

@@ -14,6 +14,11 @@ type Keyword struct {
 	Text, Help string
 	Name       string
 	Value      any
+	// Printed is what un-parse writes instead of Text: `encr` for encryption.
+	Printed string
+	// Hidden words work and `?` does not show them; as a prefix they give way
+	// to any visible keyword.
+	Hidden bool
 }
 
 // Kw makes a keyword; help starts with a capital and has at most 60 characters.
@@ -21,6 +26,27 @@ func Kw(text, help string) Keyword { return Keyword{Text: text, Help: help} }
 
 // Sets returns the keyword with a value.
 func (k Keyword) Sets(name string, value any) Keyword { k.Name, k.Value = name, value; return k }
+
+// Prints returns the keyword with another printed form, an unambiguous prefix
+// of Text.
+func (k Keyword) Prints(text string) Keyword { k.Printed = text; return k }
+
+// Hide returns the keyword hidden from `?` and Tab.
+func (k Keyword) Hide() Keyword { k.Hidden = true; return k }
+
+// Choice is an enumeration: one of the keywords, whose text (or Value, when
+// one is set) becomes the value called name.
+func Choice(name string, words ...Keyword) Alt {
+	alt := make(Alt, len(words))
+	for i, k := range words {
+		if k.Value == nil {
+			k.Value = k.Text
+		}
+		k.Name = name
+		alt[i] = k
+	}
+	return alt
+}
 
 // Token is a typed argument; its value goes under Name into the Args. The
 // empty name is the whole value of a scalar binding.
@@ -43,7 +69,11 @@ type Type interface {
 	// Placeholder is what `?` shows: WORD, A.B.C.D, <1-10>.
 	Placeholder() string
 	// Parse reads a value from the front of tokens (never empty) and says how
-	// many it used, 1 or 2 (`Ethernet 0/0`); LINE takes the rest as typed.
+	// many it used, 1 or 2 (`Ethernet 0/0`). A use beyond the end of tokens
+	// says that more must follow, which makes the line incomplete. A type of
+	// RankLine is given one element: the rest of the line as typed, inner
+	// blanks included; using 2 of it says that the value goes on in the next
+	// line of the source (SyntaxError.More; see Closer).
 	Parse(tokens []string) (v any, used int, ok bool)
 	// Format prints v so that Parse reads it back.
 	Format(v any) string
@@ -68,17 +98,19 @@ type Alt []Node
 // Opt is a node or nothing. Un-parse prints it when any of its names has a value.
 type Opt struct{ Node Node }
 
-// Rep is its node one to Max times; the values under its names become []any.
+// Rep is its node one to Max times (0: any number); the values under its
+// names become []any.
 type Rep struct {
 	Node Node
 	Max  int
 }
 
 // AnyOrder is each of its nodes at most once, in any order; un-parse prints
-// them in the order given.
+// them in the order given. One command has room for 64 such nodes.
 type AnyOrder []Node
 
-// Only is accepted and never printed: an old or foreign spelling.
+// Only is accepted and never printed: an old or foreign spelling. As a branch
+// of an Alt it is another way to write the line; elsewhere it may be left out.
 type Only struct{ Node Node }
 
 // OptionalUnderNo is a node that may be left out after `no` and `default`.

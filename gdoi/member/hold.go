@@ -1,6 +1,7 @@
 package member
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -28,8 +29,8 @@ type heldKEK struct {
 	unicast bool
 	lastSeq uint32
 	// recent are the last rekeys accepted and what acknowledged them.
-	recent []accepted
-	rekey  wire.Policy // addresses of the SAK
+	recent   []accepted
+	src, dst netip.Addr // of rekeys, as the SAK says
 }
 
 // heldTEK is a TEK and when it does what.
@@ -54,6 +55,11 @@ func (h *holding) wipe() {
 	for i := range h.teks {
 		h.teks[i].wipe()
 	}
+}
+
+// route takes the addresses of a SAK.
+func (k *heldKEK) route(p wire.Policy) {
+	k.unicast, k.src, k.dst = p.Unicast(), p.Server.Addr(), p.Rekey.Addr()
 }
 
 func (k *heldKEK) wipe() {

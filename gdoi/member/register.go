@@ -51,11 +51,6 @@ const (
 // capabilities are those of our Vendor ID.
 const capabilities = isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK
 
-// registrationFailed is our own wording: IOS has no message by which a member
-// says why its key server refused it.
-var registrationFailed = &syslog.Event{Facility: "GDOI", Severity: 4, Mnemonic: "GM_REGISTRATION_FAILED",
-	Format: "Registration: GM %v is not registered to KS %v for group %v: %v"}
-
 // start opens an attempt with the server whose turn it is.
 func (m *Machine) start(now time.Time) {
 	m.retryAt, m.reRegisterAt = time.Time{}, time.Time{}
@@ -104,7 +99,7 @@ func (m *Machine) fail(now time.Time, why syslog.Message) {
 }
 
 func (m *Machine) failure(t *attempt, reason any) syslog.Message {
-	return registrationFailed.With(m.cfg.Key.Source, t.server, m.group(), reason)
+	return syslog.GMRegistrationFailed.With(m.cfg.Key.Source, t.server, m.group(), reason)
 }
 
 func (m *Machine) phaseOneFailed(now time.Time, reason string) {
@@ -317,7 +312,8 @@ func (m *Machine) registerKEK(p wire.Policy, seq uint32) {
 	case len(m.keks) > 0 && m.keks[0].SPI == p.KEK.SPI:
 		k := &m.keks[0]
 		k.wipe()
-		k.KEK, k.unicast, k.rekey = *p.KEK, p.Unicast(), p
+		k.KEK = *p.KEK
+		k.route(p)
 		k.lastSeq = max(k.lastSeq, seq)
 	default:
 		m.newKEK(p, seq)
@@ -336,7 +332,9 @@ func (m *Machine) newKEK(p wire.Policy, seq uint32) {
 		m.keks[last].wipe()
 		m.keks = m.keks[:last]
 	}
-	m.keks = append([]heldKEK{{KEK: *p.KEK, conn: m.lastConn, unicast: p.Unicast(), lastSeq: seq, rekey: p}}, m.keks...)
+	k := heldKEK{KEK: *p.KEK, conn: m.lastConn, lastSeq: seq}
+	k.route(p)
+	m.keks = append([]heldKEK{k}, m.keks...)
 }
 
 // setReRegister draws when to register again if no rekey comes: before the

@@ -122,7 +122,7 @@ func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, 
 	under := *k // m.keks may move
 	from, to := in.Remote.Addr(), in.Local.Addr()
 	if !under.unicast {
-		to = under.rekey.Rekey.Addr()
+		to = under.dst
 	}
 	m.stats.RekeysReceived++
 	m.stats.RekeysAfterRegistration++
@@ -184,7 +184,7 @@ func (m *Machine) rekeyKEK(p wire.Policy) {
 		if k.SPI == p.KEK.SPI {
 			k.Created, k.Lifetime = p.KEK.Created, p.KEK.Lifetime
 			k.AckWanted, k.AckHash = p.KEK.AckWanted, p.KEK.AckHash
-			k.rekey, k.unicast = p, p.Unicast()
+			k.route(p)
 			return
 		}
 	}

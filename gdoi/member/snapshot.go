@@ -46,7 +46,7 @@ func (m *Machine) Snapshot(now time.Time) Snapshot {
 
 func (m *Machine) kekSnapshot(k heldKEK, now time.Time) KEKSnapshot {
 	s := KEKSnapshot{SPI: k.SPI, Cipher: k.Cipher, SigHash: k.SigHash, SigKeyLength: len(k.SigKey), SigKey: bytes.Clone(k.SigKey),
-		Remaining: max(0, k.Expires().Sub(now)), Unicast: k.unicast, Src: k.rekey.Server.Addr(), Dst: k.rekey.Rekey.Addr(), ConnID: k.conn}
+		Remaining: max(0, k.Expires().Sub(now)), Unicast: k.unicast, Src: k.src, Dst: k.dst, ConnID: k.conn}
 	if k.unicast {
 		s.Dst = m.cfg.Key.Source
 	}

@@ -57,13 +57,15 @@ var (
 
 // Our own wording, where IOS has no message for what happened.
 var (
-	KSIncomplete   = define("GDOI", 3, "KS_INCOMPLETE_CFG", "Key server of group %v cannot serve: %v")
-	KSNoAnswer     = define("GDOI", 4, "GM_KS_NO_ANSWER", "Registration: no answer from KS %v for group %v")
-	CounterMode    = define("GDOI", 3, "COUNTER_MODE_REFUSED", "Group %v: transform %v needs sender IDs, which this key server cannot hand out; no TEK is created")
-	WeakAlgorithm  = define("CRYPTO", 4, "WEAK_ALGORITHM", "%v is weak; use %v")
-	NoEffect       = define("PARSER", 5, "NO_EFFECT", "'%v' is kept in the configuration and has no effect here")
-	UnknownIfc     = define("PARSER", 4, "NO_SUCH_INTERFACE", "Interface %v does not exist on this device; its configuration is kept")
-	UnresolvedName = define("PARSER", 4, "UNRESOLVED", "%v refers to %v, which does not exist")
+	KSIncomplete = define("GDOI", 3, "KS_INCOMPLETE_CFG", "Key server of group %v cannot serve: %v")
+	// No IOS message says on the member why its key server refused it.
+	GMRegistrationFailed = define("GDOI", 4, "GM_REGISTRATION_FAILED", "Registration: GM %v is not registered to KS %v for group %v: %v")
+	KSNoAnswer           = define("GDOI", 4, "GM_KS_NO_ANSWER", "Registration: no answer from KS %v for group %v")
+	CounterMode          = define("GDOI", 3, "COUNTER_MODE_REFUSED", "Group %v: transform %v needs sender IDs, which this key server cannot hand out; no TEK is created")
+	WeakAlgorithm        = define("CRYPTO", 4, "WEAK_ALGORITHM", "%v is weak; use %v")
+	NoEffect             = define("PARSER", 5, "NO_EFFECT", "%v kept in the configuration and %v no effect here")
+	UnknownIfc           = define("PARSER", 4, "NO_SUCH_INTERFACE", "Interface %v does not exist on this device; its configuration is kept")
+	UnresolvedName       = define("PARSER", 4, "UNRESOLVED", "%v refers to %v, which does not exist")
 )
 
 // The data plane and ISAKMP.

@@ -30,6 +30,10 @@ type table struct {
 // arpTimeout is how long an ARP entry is believed (`arp timeout`, 4 hours).
 const arpTimeout = 4 * time.Hour
 
+// arpRequests are made, a second apart, before what waits for an answer is
+// dropped; a neighbour that comes up meanwhile is found within the second.
+const arpRequests = 10
+
 func (s *Stack) tableLocked(vrf string) (*table, error) {
 	if t := s.tables[vrf]; t != nil {
 		return t, nil
@@ -42,6 +46,8 @@ func (s *Stack) tableLocked(vrf string) (*table, error) {
 		SecureRNG:          s.rand,
 		NUDConfigs: stack.NUDConfigurations{
 			BaseReachableTime: arpTimeout, MinRandomFactor: 1, MaxRandomFactor: 1,
+			DelayFirstProbeTime: arpTimeout, // of an entry learned from a neighbour's request
+			MaxMulticastProbes:  arpRequests,
 		},
 	}
 	if s.cfg.TCP {

@@ -1,0 +1,353 @@
+package appliance
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/gdoi/keyserver"
+	"coterie/gdoi/member"
+	"coterie/internal/env"
+	"coterie/internal/syslog"
+	"coterie/xfrm"
+)
+
+// control owns the machines. Everything that touches them runs on its
+// goroutine, in order of arrival.
+type control struct {
+	a     *Appliance
+	inbox chan func(now time.Time)
+	done  chan struct{} // closed by close
+	ended chan struct{} // closed when run has returned
+	once  sync.Once
+	work  sync.WaitGroup // jobs and sockets
+
+	isakmp    *isakmp.Machine
+	keyserver *keyserver.Machine
+	members   []*groupMember // sorted by key
+	nextOwner isakmp.Owner
+	sockets   map[Socket]*socket
+	desired   *Desired
+	// waiting holds the key server's outputs behind a Persist that is being
+	// written: Persist before Send.
+	waiting []keyserver.Output
+	writing bool
+}
+
+// groupMember is one member machine with the name isakmp knows it by.
+type groupMember struct {
+	key     xfrm.GroupKey
+	owner   isakmp.Owner
+	machine *member.Machine
+	gone    bool // stopped; dropped when drained
+}
+
+func newControl(a *Appliance) *control {
+	return &control{
+		a: a, inbox: make(chan func(time.Time), 256), done: make(chan struct{}), ended: make(chan struct{}),
+		isakmp: isakmp.New(a.cfg.Env), keyserver: keyserver.New(a.cfg.Env),
+		sockets: make(map[Socket]*socket), desired: &Desired{},
+	}
+}
+
+// post runs f on the control goroutine some time later; it waits for room, and
+// drops f when the device is closed.
+func (c *control) post(f func(now time.Time)) {
+	select {
+	case c.inbox <- f:
+	case <-c.done:
+	}
+}
+
+// ask runs f on the control goroutine and waits for it. It returns false when
+// the device is closed or ctx ends first.
+func (c *control) ask(ctx context.Context, f func(now time.Time)) bool {
+	ran := make(chan struct{})
+	select {
+	case c.inbox <- func(now time.Time) { f(now); close(ran) }:
+	case <-c.done:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-ran:
+		return true
+	case <-c.ended:
+		return false
+	}
+}
+
+func (c *control) close() {
+	c.once.Do(func() {
+		close(c.done)
+		<-c.ended
+		for _, s := range c.sockets {
+			s.conn.Close()
+		}
+		c.work.Wait()
+	})
+}
+
+// run is the control goroutine.
+func (c *control) run() {
+	defer close(c.ended)
+	clock := c.a.cfg.Clock
+	timer := clock.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		now := clock.Now()
+		next := c.next()
+		wait := time.Hour
+		if !next.IsZero() {
+			wait = max(next.Sub(now), 0)
+		}
+		timer.Reset(clock.Wall(wait))
+		select {
+		case f := <-c.inbox:
+			f(clock.Now())
+		case <-timer.C:
+			c.tick(clock.Now())
+		case <-c.done:
+			return
+		}
+		c.drain(clock.Now())
+	}
+}
+
+// next is the earliest deadline of all machines.
+func (c *control) next() time.Time {
+	earliest := c.isakmp.Next()
+	take := func(t time.Time) {
+		if !t.IsZero() && (earliest.IsZero() || t.Before(earliest)) {
+			earliest = t
+		}
+	}
+	take(c.keyserver.Next())
+	for _, m := range c.members {
+		take(m.machine.Next())
+	}
+	return earliest
+}
+
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
+
+func (c *control) tick(now time.Time) {
+	if due(c.isakmp.Next(), now) {
+		c.isakmp.Step(now, isakmp.Tick{})
+	}
+	if due(c.keyserver.Next(), now) {
+		c.keyserver.Step(now, keyserver.Tick{})
+	}
+	for _, m := range c.members {
+		if due(m.machine.Next(), now) {
+			m.machine.Step(now, member.Tick{})
+		}
+	}
+}
+
+// drain performs outputs until no machine has any.
+func (c *control) drain(now time.Time) {
+	for {
+		busy := false
+		for _, o := range c.isakmp.Drain() {
+			busy = true
+			c.fromISAKMP(now, o)
+		}
+		for _, o := range c.keyserver.Drain() {
+			busy = true
+			c.waiting = append(c.waiting, o)
+		}
+		for len(c.waiting) > 0 && !c.writing {
+			o := c.waiting[0]
+			c.waiting = c.waiting[1:]
+			c.fromKeyServer(now, o)
+		}
+		for _, m := range c.members {
+			for _, o := range m.machine.Drain() {
+				busy = true
+				if !c.fromMember(now, m, o) {
+					break // a failed Install drops what was to follow it
+				}
+			}
+		}
+		c.members = slices.DeleteFunc(c.members, func(m *groupMember) bool { return m.gone })
+		if !busy {
+			return
+		}
+	}
+}
+
+// datagram demultiplexes what arrived on UDP 848: exchange 33 by KEK SPI to
+// the members, 35 to the key server, all else to isakmp.
+func (c *control) datagram(now time.Time, local, remote netip.AddrPort, data []byte) {
+	if len(data) < 28 {
+		c.isakmp.Step(now, isakmp.Datagram{Local: local, Remote: remote, Data: data}) // counted there
+		return
+	}
+	switch data[18] {
+	case isakmp.ExchangePush:
+		spi := [16]byte(data[:16])
+		for _, m := range c.members {
+			if slices.Contains(m.machine.KEKSPIs(), spi) {
+				m.machine.Step(now, member.Push{Local: local, Remote: remote, Data: data})
+				c.drain(now)
+			}
+		}
+	case isakmp.ExchangePushAck:
+		c.keyserver.Step(now, keyserver.Ack{Local: local, Remote: remote, Data: data})
+	default:
+		c.isakmp.Step(now, isakmp.Datagram{Local: local, Remote: remote, Data: data})
+	}
+}
+
+func (c *control) owner(o isakmp.Owner) *groupMember {
+	for _, m := range c.members {
+		if m.owner == o {
+			return m
+		}
+	}
+	return nil
+}
+
+func (c *control) fromISAKMP(now time.Time, o isakmp.Output) {
+	switch o := o.(type) {
+	case isakmp.Send:
+		c.send(o.Local, o.Remote, o.Data)
+	case isakmp.Compute:
+		c.compute(o.Job, func(now time.Time, d env.JobDone) { c.isakmp.Step(now, isakmp.Done{JobDone: d}) })
+	case isakmp.PhaseOneUp:
+		if m := c.owner(o.Owner); m != nil {
+			m.machine.Step(now, member.PhaseOneUp{PhaseOneUp: o})
+		}
+	case isakmp.PhaseOneFailed:
+		if m := c.owner(o.Owner); m != nil {
+			m.machine.Step(now, member.PhaseOneFailed{PhaseOneFailed: o})
+		}
+	case isakmp.Phase2:
+		if !o.SA.Initiator {
+			c.keyserver.Step(now, keyserver.Phase2{Phase2: o})
+		} else if m := c.owner(o.Owner); m != nil {
+			m.machine.Step(now, member.Phase2{Phase2: o})
+		} else {
+			c.isakmp.Step(now, isakmp.Refuse{SA: o.SA.ID, MessageID: o.MessageID})
+		}
+	case isakmp.Phase2Failed:
+		if m := c.owner(o.Owner); m != nil {
+			m.machine.Step(now, member.Phase2Failed{Phase2Failed: o})
+		}
+	case isakmp.Notified:
+		if !o.SA.Initiator {
+			c.keyserver.Step(now, keyserver.Notified{Notified: o})
+			return
+		}
+		for _, m := range c.members {
+			m.machine.Step(now, member.Notified{Notified: o})
+		}
+	case isakmp.KeyLog:
+		if k := c.a.cfg.KeyLog; k != nil {
+			k.PhaseOne(o.InitiatorCookie, o.Key)
+		}
+	case isakmp.Log:
+		c.a.log.add(o.Message)
+	}
+}
+
+func (c *control) fromKeyServer(now time.Time, o keyserver.Output) {
+	switch o := o.(type) {
+	case keyserver.Send:
+		c.send(o.Local, o.Remote, o.Data)
+	case keyserver.ToISAKMP:
+		c.isakmp.Step(now, o.Input)
+	case keyserver.Compute:
+		c.compute(o.Job, func(now time.Time, d env.JobDone) { c.keyserver.Step(now, keyserver.Done{JobDone: d}) })
+	case keyserver.Persist:
+		c.persist(o)
+	case keyserver.PlainPush:
+		if k := c.a.cfg.KeyLog; k != nil {
+			k.PlainPush(o.Local, o.Remote, o.Data)
+		}
+	case keyserver.Log:
+		c.a.logFromEngine(o.Message)
+	}
+}
+
+// fromMember performs one output; false says that the rest of the drain is void.
+func (c *control) fromMember(now time.Time, m *groupMember, o member.Output) bool {
+	switch o := o.(type) {
+	case member.ToISAKMP:
+		c.isakmp.Step(now, owned(o.Input, m.owner))
+	case member.Install:
+		err := c.a.cfg.Dataplane.SetGroup(o.Group)
+		m.machine.Step(now, member.Installed{Number: o.Number, Err: err})
+		return err == nil
+	case member.Remove:
+		c.a.cfg.Dataplane.RemoveGroup(o.Key)
+	case member.Send:
+		c.send(o.Local, o.Remote, o.Data)
+	case member.Log:
+		c.a.log.add(o.Message)
+	}
+	return true
+}
+
+// owned fills in who speaks to isakmp.
+func owned(in isakmp.Input, owner isakmp.Owner) isakmp.Input {
+	switch in := in.(type) {
+	case isakmp.Connect:
+		in.Owner = owner
+		return in
+	case isakmp.Exchange2:
+		in.Owner = owner
+		return in
+	case isakmp.Abandon:
+		in.Owner = owner
+		return in
+	}
+	return in
+}
+
+// compute runs a job outside the control goroutine and brings its result back.
+func (c *control) compute(j env.Job, back func(time.Time, env.JobDone)) {
+	c.work.Go(func() {
+		result := j.Do()
+		c.post(func(now time.Time) { back(now, env.JobDone{ID: j.ID, Result: result}) })
+	})
+}
+
+// persist writes a reserved value; the key server's further outputs wait for
+// it, and are dropped if it fails.
+func (c *control) persist(p keyserver.Persist) {
+	c.writing = true
+	c.work.Go(func() {
+		err := c.a.cfg.Files.Write(stateFolder+p.Group+"/"+p.Key, p.Value)
+		c.post(func(now time.Time) {
+			c.writing = false
+			if err != nil {
+				c.waiting = nil
+			}
+			c.keyserver.Step(now, keyserver.Persisted{Number: p.Number, Err: err})
+		})
+	})
+}
+
+// logFromEngine holds the notice of a policy change back while a session is
+// still in configuration mode: IOS says it on leaving.
+func (a *Appliance) logFromEngine(m syslog.Message) {
+	if m.Event == syslog.PolicyChange {
+		a.mu.Lock()
+		if a.editing {
+			text := m.Text()
+			if !slices.ContainsFunc(a.held, func(h syslog.Message) bool { return h.Text() == text }) {
+				a.held = append(a.held, m)
+			}
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+	}
+	a.log.add(m)
+}

@@ -1,0 +1,65 @@
+package appliance
+
+import (
+	"net/netip"
+	"time"
+
+	"coterie/netdev"
+)
+
+// socket is one open UDP 848 endpoint.
+type socket struct{ conn netdev.UDPConn }
+
+// maxDatagram is the largest UDP payload over IPv4.
+const maxDatagram = 65507
+
+// listen opens what is wanted and closes what is not. An address that is not
+// there yet is tried again at the next reconcile or link event.
+func (c *control) listen(want []Socket) {
+	wanted := make(map[Socket]bool, len(want))
+	for _, w := range want {
+		wanted[w] = true
+	}
+	for key, s := range c.sockets {
+		if !wanted[key] {
+			s.conn.Close()
+			delete(c.sockets, key)
+		}
+	}
+	for _, w := range want {
+		if c.sockets[w] != nil {
+			continue
+		}
+		conn, err := c.a.cfg.Stack.Listen(w.VRF, netip.AddrPortFrom(w.Addr, Port))
+		if err != nil {
+			continue
+		}
+		c.sockets[w] = &socket{conn}
+		c.work.Go(func() { c.read(conn) })
+	}
+}
+
+// read hands datagrams to the control goroutine until the socket closes.
+func (c *control) read(conn netdev.UDPConn) {
+	buf := make([]byte, maxDatagram)
+	local := conn.LocalAddr()
+	for {
+		n, remote, err := conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		data := append([]byte(nil), buf[:n]...)
+		c.post(func(now time.Time) { c.datagram(now, local, remote, data) })
+	}
+}
+
+// send writes one datagram. UDP promises nothing, and the machines retransmit,
+// so an error is not told to anybody.
+func (c *control) send(local, remote netip.AddrPort, data []byte) {
+	for key, s := range c.sockets {
+		if key.Addr == local.Addr() {
+			s.conn.WriteTo(data, remote)
+			return
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package grammar
+
+import "strings"
+
+// token is a word of a line and the octet it starts at.
+type token struct {
+	text string
+	at   int
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// lex appends the words of line to dst.
+func lex(dst []token, line string) []token {
+	for i := 0; i < len(line); {
+		for i < len(line) && blank(line[i]) {
+			i++
+		}
+		j := i
+		for j < len(line) && !blank(line[j]) {
+			j++
+		}
+		if j > i {
+			dst = append(dst, token{line[i:j], i})
+		}
+		i = j
+	}
+	return dst
+}
+
+// Blank tells whether a line holds no command: empty, or a comment whose first
+// character is `!`.
+func Blank(line string) bool {
+	line = strings.TrimLeft(line, " \t\r\n")
+	return line == "" || line[0] == '!'
+}
+
+// StripComment removes a trailing comment, a `!` standing alone between blanks
+// (or between a blank and the end), and the blanks before it. It knows no
+// grammar and is meant for answers to a dialog: Parse itself ends a line at
+// such a `!` once the command is complete, so that the text of a description
+// or a pre-shared key keeps its exclamation marks.
+func StripComment(line string) string {
+	for i := 1; i < len(line); i++ {
+		if line[i] == '!' && blank(line[i-1]) && (i+1 == len(line) || blank(line[i+1])) {
+			return strings.TrimRight(line[:i], " \t\r\n")
+		}
+	}
+	return line
+}
+
+// lower is strings.ToLower for ASCII without allocating when there is nothing
+// to do.
+func lower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if c := b[i]; 'A' <= c && c <= 'Z' {
+					b[i] = c + 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+// common is the length of the longest common prefix.
+func common(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}

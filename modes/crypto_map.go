@@ -1,0 +1,270 @@
+package modes
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"coterie/cli/grammar"
+	runningconfig "coterie/running-config"
+)
+
+// configured is what an Operator that also shows the running configuration
+// adds: the notes of lines that depend on other lines.
+type configured interface {
+	Config() *runningconfig.Config
+}
+
+// config is the running configuration, nil where nobody runs one.
+func (b *builder) config() *runningconfig.Config {
+	if c, ok := b.op.(configured); ok {
+		return c.Config()
+	}
+	return nil
+}
+
+// interfacesWith lists the interfaces that carry a crypto map.
+func interfacesWith(c *runningconfig.Config, name string) []string {
+	var out []string
+	for _, i := range c.Interfaces {
+		if i.CryptoMap == name {
+			out = append(out, runningconfig.ShortInterfaceName(i.Name))
+		}
+	}
+	return out
+}
+
+func findMap(c *runningconfig.Config, name string) *runningconfig.CryptoMap {
+	i := slices.IndexFunc(c.CryptoMaps, func(m *runningconfig.CryptoMap) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return c.CryptoMaps[i]
+}
+
+// ensureMap finds a map or makes an empty one.
+func ensureMap(c *runningconfig.Config, name string) *runningconfig.CryptoMap {
+	if m := findMap(c, name); m != nil {
+		return m
+	}
+	m := &runningconfig.CryptoMap{Name: name}
+	c.CryptoMaps = append(c.CryptoMaps, m)
+	return m
+}
+
+// dropEmptyMaps forgets maps without a line.
+func dropEmptyMaps(c *runningconfig.Config) {
+	c.CryptoMaps = slices.DeleteFunc(c.CryptoMaps, func(m *runningconfig.CryptoMap) bool {
+		return len(m.Entries) == 0 && m.LocalAddress == "" && m.FailClose == nil
+	})
+}
+
+// cryptoMaps is `crypto map` in global configuration.
+func (b *builder) cryptoMaps() []*grammar.Command {
+	type root = runningconfig.Config
+	line := func(n ...grammar.Node) grammar.Seq {
+		return append(grammar.Seq{kwCrypto, grammar.Kw("map", "Enter a crypto map"),
+			grammar.Arg("Name", grammar.Word(), "Crypto map tag").From(cryptoMapNames)}, n...)
+	}
+	return []*grammar.Command{
+		{
+			Syntax: line(grammar.Kw("local-address", "Interface to use for local address for this crypto map"),
+				grammar.OptionalUnderNo{Node: interfaceWord("Interface", "Interface name")}),
+			Bind: grammar.Custom[root]{
+				OnSet: func(c *root, a grammar.Args) error {
+					ensureMap(c, a.String("Name")).LocalAddress = a.String("Interface")
+					return nil
+				},
+				OnUnset: func(c *root, a grammar.Args) error {
+					if m := findMap(c, a.String("Name")); m != nil {
+						m.LocalAddress = ""
+						dropEmptyMaps(c)
+					}
+					return nil
+				},
+				OnLines: func(c *root, _ bool) []grammar.Line {
+					var out []grammar.Line
+					for _, m := range c.CryptoMaps {
+						if m.LocalAddress != "" {
+							out = append(out, grammar.Line{Args: grammar.Args{"Name": m.Name, "Interface": m.LocalAddress}})
+						}
+					}
+					return out
+				},
+			},
+			Immediate: true,
+		},
+		{
+			Syntax: line(grammar.Kw("gdoi", "GDOI"), grammar.Kw("fail-close", "Fail-close mode of this crypto map")),
+			Bind: grammar.Custom[root]{
+				OnSet: func(c *root, a grammar.Args) error {
+					if m := ensureMap(c, a.String("Name")); m.FailClose == nil {
+						m.FailClose = new(runningconfig.FailClose)
+					}
+					return nil
+				},
+				OnUnset: func(c *root, a grammar.Args) error {
+					if m := findMap(c, a.String("Name")); m != nil {
+						m.FailClose = nil
+						dropEmptyMaps(c)
+					}
+					return nil
+				},
+				OnLines: func(c *root, _ bool) []grammar.Line {
+					var out []grammar.Line
+					for _, m := range c.CryptoMaps {
+						if m.FailClose != nil {
+							out = append(out, grammar.Line{Args: grammar.Args{"Name": m.Name}, Sub: m.FailClose})
+						}
+					}
+					return out
+				},
+				OnOpen: func(c *root, a grammar.Args) (any, bool) {
+					m := findMap(c, a.String("Name"))
+					if m == nil || m.FailClose == nil {
+						return nil, false
+					}
+					return m.FailClose, true
+				},
+			},
+			Enter: b.failClose(),
+			Bang:  grammar.BangNone,
+		},
+		{
+			Syntax: line(grammar.OptionalUnderNo{Node: grammar.Seq{
+				grammar.Arg("Sequence", grammar.Int(1, 65535), "Sequence to insert into crypto map entry"),
+				grammar.Alt{
+					grammar.Kw("gdoi", "GDOI").Sets("Family", "gdoi"),
+					grammar.Kw("gkm", "GKM (Group Key Management)").Sets("Family", "gkm"),
+				}}}),
+			Bind:      mapEntryBinding(),
+			Enter:     b.cryptoMapEntry(),
+			Bang:      grammar.BangNone,
+			Immediate: true, // for its `no`
+			Run: func(_ context.Context, t grammar.Terminal, a grammar.Args) error {
+				c := b.config()
+				if c == nil {
+					return nil
+				}
+				if e := findMapEntry(c, a); e != nil && e.Group == "" {
+					fmt.Fprint(t, "% NOTE: This new crypto map will remain disabled until a valid\n\tgroup has been configured.\n")
+				}
+				return nil
+			},
+		},
+	}
+}
+
+func findMapEntry(c *runningconfig.Config, a grammar.Args) *runningconfig.CryptoMapEntry {
+	if m := findMap(c, a.String("Name")); m != nil {
+		for _, e := range m.Entries {
+			if e.Sequence == a.Int("Sequence") {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+func mapEntryBinding() grammar.Opener {
+	type root = runningconfig.Config
+	return grammar.Custom[root]{
+		OnSet: func(c *root, a grammar.Args) error {
+			if !a.Has("Sequence") {
+				return incomplete
+			}
+			if findMapEntry(c, a) != nil {
+				return nil
+			}
+			m := ensureMap(c, a.String("Name"))
+			e := &runningconfig.CryptoMapEntry{Sequence: a.Int("Sequence"), Family: a.String("Family")}
+			at, _ := slices.BinarySearchFunc(m.Entries, e, func(x, y *runningconfig.CryptoMapEntry) int {
+				return cmp.Compare(x.Sequence, y.Sequence)
+			})
+			m.Entries = slices.Insert(m.Entries, at, e)
+			return nil
+		},
+		OnUnset: func(c *root, a grammar.Args) error {
+			m := findMap(c, a.String("Name"))
+			if m == nil || a.Has("Sequence") && findMapEntry(c, a) == nil {
+				return nil
+			}
+			if in := interfacesWith(c, m.Name); len(in) > 0 {
+				return Refusal("% Crypto-map " + m.Name + " is in use by interface(s): " + strings.Join(in, " "))
+			}
+			if a.Has("Sequence") {
+				m.Entries = slices.DeleteFunc(m.Entries, func(e *runningconfig.CryptoMapEntry) bool { return e.Sequence == a.Int("Sequence") })
+			} else {
+				m.Entries, m.LocalAddress, m.FailClose = nil, "", nil
+			}
+			dropEmptyMaps(c)
+			return nil
+		},
+		OnOpen: func(c *root, a grammar.Args) (any, bool) {
+			e := findMapEntry(c, a)
+			return e, e != nil
+		},
+		OnLines: func(c *root, _ bool) []grammar.Line {
+			var out []grammar.Line
+			for _, m := range c.CryptoMaps {
+				for _, e := range m.Entries {
+					out = append(out, grammar.Line{Sub: e, Args: grammar.Args{
+						"Name": m.Name, "Sequence": e.Sequence, "Family": cmp.Or(e.Family, "gdoi")}})
+				}
+			}
+			return out
+		},
+	}
+}
+
+// cryptoMapEntry is `crypto map M SEQ gdoi`.
+func (b *builder) cryptoMapEntry() *grammar.Mode {
+	type entry = runningconfig.CryptoMapEntry
+	m := b.mode("config-crypto-map", "(config-crypto-map)")
+	m.Add(
+		&grammar.Command{
+			Syntax: grammar.Seq{grammar.Kw("description", "Description of the crypto map statement policy"),
+				grammar.Arg("", grammar.Rest(), "Up to 80 characters describing this crypto map entry")},
+			Bind: leaf(func(e *entry) *string { return &e.Description }, ""),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{grammar.Kw("set", "Set values for encryption/decryption"), grammar.Kw("group", "Set the group parameters"),
+				grammar.OptionalUnderNo{Node: grammar.Arg("", grammar.Word(), "Group name").From(groupNames)}},
+			Bind: leaf(func(e *entry) *string { return &e.Group }, ""),
+			Run: func(_ context.Context, t grammar.Terminal, a grammar.Args) error {
+				c, name := b.config(), a.String("")
+				if c == nil || name == "" || slices.Contains(groupNames(c), name) {
+					return nil
+				}
+				fmt.Fprintf(t, "%% group %s doesn't yet exist.\n", name)
+				return nil
+			},
+		},
+		matchAddress(func(e *entry) *string { return &e.ACL }),
+	)
+	return m
+}
+
+// failClose is `crypto map M gdoi fail-close`.
+func (b *builder) failClose() *grammar.Mode {
+	type entry = runningconfig.FailClose
+	m := b.mode("crypto-map-fail-close", "(crypto-map-fail-close)")
+	m.Add(
+		matchAddress(func(f *entry) *string { return &f.ACL }),
+		&grammar.Command{
+			Syntax: grammar.Seq{grammar.Kw("activate", "Activate fail-close mode")},
+			Bind:   flag(func(f *entry) *bool { return &f.Activate }),
+		},
+	)
+	return m
+}
+
+func matchAddress[C any](field func(*C) *string) *grammar.Command {
+	return &grammar.Command{
+		Syntax: grammar.Seq{grammar.Kw("match", "Match values"), grammar.Kw("address", "Match address of packets to encrypt"),
+			grammar.OptionalUnderNo{Node: grammar.Arg("", grammar.Word(), "Access-list name or number").From(accessListNames)}},
+		Bind: leaf(field, ""),
+	}
+}

@@ -1,0 +1,311 @@
+package modes
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"coterie/cli/grammar"
+	runningconfig "coterie/running-config"
+)
+
+// ipsec is phase 2 in global configuration.
+func (b *builder) ipsec() (lifetime, transforms, profiles []*grammar.Command) {
+	type root = runningconfig.Config
+	line := func(n ...grammar.Node) grammar.Seq { return append(grammar.Seq{kwCrypto, kwIPsec}, n...) }
+	sets := objects[root, runningconfig.TransformSet]{
+		list: func(c *root) *[]*runningconfig.TransformSet { return &c.TransformSets },
+		is:   func(t *runningconfig.TransformSet, a grammar.Args) bool { return t.Name == a.String("Name") },
+		make: func(a grammar.Args) *runningconfig.TransformSet {
+			return &runningconfig.TransformSet{Name: a.String("Name")}
+		},
+		args:   transformArgs,
+		update: updateTransform,
+	}
+	list := grammar.Object(func(c *root) *[]*runningconfig.IPsecProfile { return &c.IPsecProfiles }, "Name")
+	lifetime = []*grammar.Command{{
+		Syntax: line(grammar.Kw("security-association", "Security association parameters"), lifetimeSyntax()),
+		Bind:   lifetimeBinding(func(c *root) *runningconfig.Lifetime { return &c.IPsecLifetime }),
+	}}
+	transforms = []*grammar.Command{{
+		Syntax: line(grammar.Kw("transform-set", "Define transform and settings"),
+			grammar.Arg("Name", grammar.Word(), "Transform set tag").From(transformSetNames),
+			grammar.OptionalUnderNo{Node: transformSyntax()}),
+		Bind:   sets.opener(),
+		Enter:  b.transformSet(),
+		Bang:   grammar.BangNone,
+		Sample: []string{"crypto ipsec transform-set TS esp-aes 256 esp-sha-hmac", "crypto ipsec transform-set TS esp-gcm"},
+	}}
+	profiles = []*grammar.Command{{
+		Syntax: line(grammar.Kw("profile", "Configure an ipsec policy profile"),
+			grammar.Arg("Name", grammar.Word(), "Profile Name").From(profileNames)),
+		Bind:  list,
+		Enter: b.ipsecProfile(),
+	}}
+	return lifetime, transforms, profiles
+}
+
+// transformSyntax is the transforms of a set, in any order.
+func transformSyntax() grammar.Node {
+	sized := func(name, help string) grammar.Node {
+		return grammar.Seq{grammar.Kw(name, help).Sets("Cipher", name), grammar.Opt{Node: keySize("Size", true)}}
+	}
+	old := func(name string, size int) grammar.Node {
+		return grammar.Only{Node: grammar.Kw(name, fmt.Sprintf("ESP transform using AES cipher (%d bits)", size)).Sets("Cipher", "esp-aes "+strconv.Itoa(size))}
+	}
+	return grammar.AnyOrder{
+		choice("AH", "ah-md5-hmac", "AH-HMAC-MD5 transform", "ah-sha-hmac", "AH-HMAC-SHA transform",
+			"ah-sha256-hmac", "AH-HMAC-SHA256 transform", "ah-sha384-hmac", "AH-HMAC-SHA384 transform",
+			"ah-sha512-hmac", "AH-HMAC-SHA512 transform"),
+		grammar.Alt{
+			old("esp-192-aes", 192),
+			old("esp-256-aes", 256),
+			grammar.Kw("esp-3des", "ESP transform using 3DES(EDE) cipher (168 bits)").Sets("Cipher", "esp-3des"),
+			sized("esp-aes", "ESP transform using AES cipher"),
+			grammar.Kw("esp-des", "ESP transform using DES cipher (56 bits)").Sets("Cipher", "esp-des"),
+			sized("esp-gcm", "ESP transform using GCM cipher"),
+			sized("esp-gmac", "ESP transform using GMAC cipher"),
+			grammar.Kw("esp-null", "ESP transform w/o cipher").Sets("Cipher", "esp-null"),
+		},
+		choice("Auth", "esp-md5-hmac", "ESP transform using HMAC-MD5 auth", "esp-sha-hmac", "ESP transform using HMAC-SHA auth",
+			"esp-sha256-hmac", "ESP transform using HMAC-SHA256 auth", "esp-sha384-hmac", "ESP transform using HMAC-SHA384 auth",
+			"esp-sha512-hmac", "ESP transform using HMAC-SHA512 auth"),
+	}
+}
+
+func updateTransform(t *runningconfig.TransformSet, a grammar.Args) error {
+	cipher, auth, ah := joinCipher(a, "Cipher", "Size"), a.String("Auth"), a.String("AH")
+	if cipher == "" && auth == "" && ah == "" {
+		if t.Cipher == "" && t.Auth == "" && t.AH == "" {
+			return incomplete
+		}
+		return nil // enters the set to change its mode
+	}
+	combined := strings.HasPrefix(cipher, "esp-gcm") || strings.HasPrefix(cipher, "esp-gmac")
+	if combined && auth != "" {
+		return Refusal("ERROR: esp-gcm and esp-gmac cannot be combined with an ESP authentication transform.")
+	}
+	t.Cipher, t.Auth, t.AH = cipher, auth, ah
+	return nil
+}
+
+func transformArgs(t *runningconfig.TransformSet) grammar.Args {
+	a := grammar.Args{"Name": t.Name}
+	splitCipher(t.Cipher, a, "Cipher", "Size")
+	if t.Auth != "" {
+		a["Auth"] = t.Auth
+	}
+	if t.AH != "" {
+		a["AH"] = t.AH
+	}
+	return a
+}
+
+// joinCipher makes "esp-aes 256" of a name and a size.
+func joinCipher(a grammar.Args, name, size string) string {
+	if n := a.Int(size); n != 0 && n != 128 {
+		return a.String(name) + " " + strconv.Itoa(n)
+	}
+	return a.String(name)
+}
+
+func splitCipher(v string, a grammar.Args, name, size string) {
+	if v == "" {
+		return
+	}
+	cipher, bits, sized := strings.Cut(v, " ")
+	a[name] = cipher
+	if sized {
+		if n, err := strconv.Atoi(bits); err == nil {
+			a[size] = n
+		}
+	}
+}
+
+// transformSet is `crypto ipsec transform-set`; IOS prints its mode always.
+func (b *builder) transformSet() *grammar.Mode {
+	m := b.mode("cfg-crypto-trans", "(cfg-crypto-trans)")
+	m.Add(&grammar.Command{
+		Syntax: grammar.Seq{grammar.Kw("mode", "Encapsulation mode (transport/tunnel)"), grammar.Alt{
+			grammar.Seq{grammar.Kw("transport", "Transport (payload encapsulation) mode").Sets("Mode", "transport"),
+				grammar.Opt{Node: grammar.Kw("require", "Require transport mode").Sets("Require", true)}},
+			grammar.Kw("tunnel", "Tunnel (datagram encapsulation) mode").Sets("Mode", "tunnel"),
+		}},
+		Bind: grammar.Custom[runningconfig.TransformSet]{
+			OnSet: func(t *runningconfig.TransformSet, a grammar.Args) error {
+				switch t.Mode = a.String("Mode"); {
+				case t.Mode == "tunnel":
+					t.Mode = ""
+				case a.Bool("Require"):
+					t.Mode = "transport require"
+				}
+				return nil
+			},
+			OnUnset: func(t *runningconfig.TransformSet, _ grammar.Args) error { t.Mode = ""; return nil },
+			OnLines: func(t *runningconfig.TransformSet, _ bool) []grammar.Line {
+				switch t.Mode {
+				case "":
+					return one(grammar.Args{"Mode": "tunnel"})
+				case "transport":
+					return one(grammar.Args{"Mode": "transport"})
+				}
+				return one(grammar.Args{"Mode": "transport", "Require": true})
+			},
+		},
+	})
+	return m
+}
+
+// lifetimeSyntax is `lifetime ...` of security associations.
+func lifetimeSyntax() grammar.Node {
+	return grammar.Seq{grammar.Kw("lifetime", "Security association lifetime"), grammar.Alt{
+		grammar.Seq{grammar.Kw("days", "Time-based key duration in days").Sets("Unit", "days"),
+			grammar.OptionalUnderNo{Node: grammar.Arg("Days", grammar.Int(1, 30), "Security association duration in days")}},
+		grammar.Seq{grammar.Kw("kilobytes", "Volume-based key duration").Sets("Unit", "kilobytes"),
+			grammar.OptionalUnderNo{Node: grammar.Alt{
+				grammar.Arg("Kilobytes", grammar.Int(2560, 4294967295), "Security association duration in kilobytes encrypted"),
+				grammar.Kw("disable", "Disable Volume-based Rekey").Sets("NoKilobytes", true),
+			}}},
+		grammar.Seq{grammar.Kw("seconds", "Time-based key duration in seconds").Sets("Unit", "seconds"),
+			grammar.OptionalUnderNo{Node: grammar.Arg("Seconds", grammar.Int(120, 2592000), "Security association duration in seconds")}},
+	}}
+}
+
+// lifetimeBinding binds the lifetime of security associations, two lines at most.
+func lifetimeBinding[C any](field func(*C) *runningconfig.Lifetime) grammar.Binding {
+	return grammar.Custom[C]{
+		OnSet: func(t *C, a grammar.Args) error {
+			l := field(t)
+			switch {
+			case a.Has("Days"):
+				l.Seconds, l.Days = 0, a.Int("Days")
+			case a.Has("Seconds"):
+				l.Seconds, l.Days = a.Int("Seconds"), 0
+				if l.Seconds == runningconfig.DefaultTEKLifetime {
+					l.Seconds = 0
+				}
+			case a.Has("NoKilobytes"):
+				l.Kilobytes, l.NoKilobytes = 0, true
+			case a.Has("Kilobytes"):
+				l.Kilobytes, l.NoKilobytes = a.Int("Kilobytes"), false
+				if l.Kilobytes == runningconfig.DefaultKilobytes {
+					l.Kilobytes = 0
+				}
+			default:
+				return incomplete
+			}
+			return nil
+		},
+		OnUnset: func(t *C, a grammar.Args) error {
+			l := field(t)
+			if a.String("Unit") == "kilobytes" {
+				l.Kilobytes, l.NoKilobytes = 0, false
+			} else {
+				l.Seconds, l.Days = 0, 0
+			}
+			return nil
+		},
+		OnLines: func(t *C, all bool) []grammar.Line {
+			l := *field(t)
+			if all && l.Kilobytes == 0 && !l.NoKilobytes {
+				l.Kilobytes = runningconfig.DefaultKilobytes
+			}
+			if all && l.Seconds == 0 && l.Days == 0 {
+				l.Seconds = runningconfig.DefaultTEKLifetime
+			}
+			var out []grammar.Line
+			if l.NoKilobytes {
+				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "kilobytes", "NoKilobytes": true}})
+			} else if l.Kilobytes != 0 {
+				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "kilobytes", "Kilobytes": l.Kilobytes}})
+			}
+			if l.Days != 0 {
+				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "days", "Days": l.Days}})
+			} else if l.Seconds != 0 {
+				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "seconds", "Seconds": l.Seconds}})
+			}
+			return out
+		},
+	}
+}
+
+// ipsecProfile is `crypto ipsec profile`.
+func (b *builder) ipsecProfile() *grammar.Mode {
+	type profile = runningconfig.IPsecProfile
+	m := b.mode("ipsec-profile", "(ipsec-profile)")
+	set := grammar.Kw("set", "Set values for encryption/decryption")
+	association := grammar.Kw("security-association", "Security association parameters")
+	replay := grammar.Kw("replay", "Set replay checking")
+	m.Add(
+		&grammar.Command{
+			Syntax: grammar.Seq{grammar.Kw("description", "Description of the IPSec profile"),
+				grammar.Arg("", grammar.Rest(), "Description of this profile")},
+			Bind: leaf(func(p *profile) *string { return &p.Description }, ""),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{set, association, lifetimeSyntax()},
+			Bind:   lifetimeBinding(func(p *profile) *runningconfig.Lifetime { return &p.Lifetime }),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{set, association, replay, grammar.Alt{
+				grammar.Kw("disable", "Disable replay checking").Sets("Disable", true),
+				grammar.Seq{grammar.Kw("window-size", "Set replay window size"), windowSizes("Window")},
+			}},
+			Bind: grammar.Custom[profile]{
+				OnSet: func(p *profile, a grammar.Args) error {
+					p.ReplayDisable, p.ReplayWindow = a.Bool("Disable"), a.Int("Window")
+					if p.ReplayWindow == runningconfig.DefaultReplayWindow {
+						p.ReplayWindow = 0
+					}
+					return nil
+				},
+				OnUnset: func(p *profile, _ grammar.Args) error { p.ReplayDisable, p.ReplayWindow = false, 0; return nil },
+				OnLines: func(p *profile, all bool) []grammar.Line {
+					switch {
+					case p.ReplayDisable:
+						return one(grammar.Args{"Disable": true})
+					case p.ReplayWindow != 0:
+						return one(grammar.Args{"Window": p.ReplayWindow})
+					case all:
+						return one(grammar.Args{"Window": runningconfig.DefaultReplayWindow})
+					}
+					return nil
+				},
+			},
+		},
+		keep(func(p *profile) *[]string { return &p.Kept }, "set security-association idle-time", "Automatically delete idle SAs", single),
+		keep(func(p *profile) *[]string { return &p.Kept }, "set security-association dfbit", "Handling of the DF bit", single),
+		&grammar.Command{
+			Syntax: grammar.Seq{set, grammar.Kw("transform-set", "Specify list of transform sets in priority order"),
+				grammar.Rep{Node: grammar.Arg("", grammar.Word(), "Proposal tag").From(transformSetNames), Max: 6}},
+			Bind: wordList(func(p *profile) *[]string { return &p.TransformSets }),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{set, grammar.Kw("pfs", "Specify pfs settings"), choice("",
+				"group1", "D-H Group1 (768-bit modp)", "group14", "D-H Group14 (2048-bit modp)",
+				"group15", "D-H Group15 (3072-bit modp)", "group16", "D-H Group16 (4096-bit modp)",
+				"group19", "D-H Group19 (256-bit ecp)", "group2", "D-H Group2 (1024-bit modp)",
+				"group20", "D-H Group20 (384-bit ecp)", "group21", "D-H Group21 (521-bit ecp)",
+				"group24", "D-H Group24 (2048-bit modp, 256 bit subgroup)", "group5", "D-H Group5 (1536-bit modp)")},
+			Bind: leaf(func(p *profile) *string { return &p.PFS }, ""),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{set, grammar.Kw("isakmp-profile", "Specify isakmp Profile"),
+				grammar.Arg("", grammar.Word(), "ISAKMP profile name")},
+			Bind: leaf(func(p *profile) *string { return &p.ISAKMPProfile }, ""),
+		},
+		keep(func(p *profile) *[]string { return &p.Kept }, "set ikev2-profile", "Specify ikev2 Profile", single),
+		keep(func(p *profile) *[]string { return &p.Kept }, "set reverse-route", "Reverse Route Injection", 0),
+		keep(func(p *profile) *[]string { return &p.Kept }, "responder-only", "Do not initiate SAs from this device", single),
+	)
+	return m
+}
+
+// windowSizes are the replay windows of IOS, in packets.
+func windowSizes(name string) grammar.Node {
+	var out grammar.Alt
+	for _, n := range []int{1024, 128, 256, 512, 64} {
+		out = append(out, grammar.Kw(strconv.Itoa(n), fmt.Sprintf("Window size of %d", n)).Sets(name, n))
+	}
+	return out
+}

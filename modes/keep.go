@@ -1,0 +1,88 @@
+package modes
+
+import (
+	"strings"
+
+	"coterie/cli/grammar"
+)
+
+// keeping says how a line without an engine is kept.
+type keeping uint8
+
+const (
+	single   keeping = 1 << iota // one line, replaced by the next
+	bare                         // nothing follows the words
+	defaults                     // the default is on: `no` is printed
+	both                         // `no` is printed when there was nothing to remove
+	effect                       // not without effect after all, so nothing is said
+)
+
+// wordHelp is the help of words that begin several kept lines.
+var wordHelp = map[string]string{
+	"aaa":                  "Authentication, Authorization and Accounting",
+	"address-family":       "Enter Address Family command mode",
+	"address":              "Set the IP address of an interface",
+	"authorization":        "GDOI group member authorization",
+	"boot":                 "Modify system boot parameters",
+	"cdp":                  "CDP interface subcommands",
+	"client":               "Set the group client parameters",
+	"clock":                "Configure time-of-day clock",
+	"crypto":               kwCrypto.Help,
+	"domain":               "IP DNS Resolver",
+	"enable":               "Modify enable password parameters",
+	"ethernet":             "Ethernet configuration",
+	"forward-protocol":     "Controls forwarding of physical and directed IP broadcasts",
+	"http":                 "HTTP server configuration",
+	"igmp":                 "IGMP interface commands",
+	"ip":                   "Global IP configuration subcommands",
+	"ipv6":                 "Global IPv6 configuration commands",
+	"isakmp":               kwISAKMP.Help,
+	"logging":              "Modify message logging facilities",
+	"lldp":                 "LLDP subcommands",
+	"mop":                  "DEC MOP server commands",
+	"multilink":            "PPP multilink global configuration",
+	"nat":                  "NAT configuration commands",
+	"nhrp":                 "NHRP interface subcommands",
+	"no":                   "Negate a command or set its defaults",
+	"password":             "Configure encryption password (key)",
+	"pim":                  "PIM interface commands",
+	"platform":             "Platform specific configuration",
+	"registration":         "Registration parameters",
+	"sa":                   "Security association",
+	"security-association": "Security association parameters",
+	"serial":               "Serial interface commands",
+	"set":                  "Set values for encryption/decryption",
+	"snmp":                 "Modify SNMP interface parameters",
+	"transport":            "Define transport protocols for line",
+	"tunnel":               "Protocol-over-protocol tunneling",
+}
+
+// keep declares a line without an engine: it is stored as typed after its
+// words, and printed back. No kept line may begin with the words of another.
+func keep[C any](field func(*C) *[]string, words, help string, how keeping) *grammar.Command {
+	fields := strings.Fields(words)
+	var syntax grammar.Seq
+	for i, w := range fields {
+		h := wordHelp[w]
+		if i == len(fields)-1 {
+			h = help
+		}
+		syntax = append(syntax, grammar.Kw(w, h))
+	}
+	if how&bare == 0 {
+		syntax = append(syntax, grammar.Opt{Node: grammar.Arg("Rest", grammar.Rest(), help)})
+	}
+	no := removes
+	switch {
+	case how&defaults != 0:
+		no = stays
+	case how&both != 0:
+		no = either
+	}
+	return &grammar.Command{
+		Syntax:   syntax,
+		Bind:     keptLines(field, words, how&single != 0, no),
+		Switch:   no != removes,
+		NoEffect: how&effect == 0,
+	}
+}

@@ -1,0 +1,188 @@
+package modes
+
+import (
+	"slices"
+	"strconv"
+
+	"coterie/cli/grammar"
+	runningconfig "coterie/running-config"
+)
+
+// severity is a level of the log, by name or number; the value is the name.
+func severity(name string) grammar.Node {
+	help := map[string]string{
+		"alerts": "Immediate action needed", "critical": "Critical conditions", "debugging": "Debugging messages",
+		"emergencies": "System is unusable", "errors": "Error conditions", "informational": "Informational messages",
+		"notifications": "Normal but significant conditions", "warnings": "Warning conditions",
+	}
+	names := slices.Sorted(slices.Values(severities))
+	alt := grammar.Alt{}
+	for _, s := range names {
+		alt = append(alt, grammar.Kw(s, help[s]).Sets(name, s))
+	}
+	byNumber := map[int]string{}
+	for n, s := range severities {
+		byNumber[n] = s
+	}
+	return append(alt, grammar.Arg(name, numbered("<0-7>", 7, byNumber), "Logging severity level"))
+}
+
+// destination binds `logging console|monitor [LEVEL]`: on at debugging unless
+// said otherwise.
+func destination(level func(*runningconfig.Logging) *string, off func(*runningconfig.Logging) *bool) grammar.Binding {
+	type root = runningconfig.Config
+	return grammar.Custom[root]{
+		Keys: []string{},
+		OnSet: func(c *root, a grammar.Args) error {
+			l := &c.Logging
+			if *off(l), *level(l) = false, a.String("Level"); *level(l) == "debugging" {
+				*level(l) = ""
+			}
+			return nil
+		},
+		OnUnset:   func(c *root, _ grammar.Args) error { *level(&c.Logging), *off(&c.Logging) = "", true; return nil },
+		OnDefault: func(c *root, _ grammar.Args) error { *level(&c.Logging), *off(&c.Logging) = "", false; return nil },
+		OnLines: func(c *root, all bool) []grammar.Line {
+			v := *level(&c.Logging)
+			switch {
+			case *off(&c.Logging):
+				return []grammar.Line{{No: true}}
+			case v == "" && all:
+				v = "debugging"
+			case v == "":
+				return nil
+			}
+			return one(grammar.Args{"Level": v})
+		},
+	}
+}
+
+// logging is the log in global configuration.
+func (b *builder) logging() []*grammar.Command {
+	type root = runningconfig.Config
+	word := grammar.Kw("logging", wordHelp["logging"])
+	kept := func(c *root) *[]string { return &c.Frame.Kept }
+	commands := []*grammar.Command{
+		{
+			Syntax: grammar.Seq{word, grammar.Kw("buffered", "Set buffered logging parameters"),
+				grammar.Opt{Node: grammar.Arg("Size", grammar.Int(4096, 2147483647), "Logging buffer size")},
+				grammar.Opt{Node: severity("Level")}},
+			Bind: grammar.Custom[root]{
+				Keys: []string{},
+				OnSet: func(c *root, a grammar.Args) error {
+					c.Logging.NoBuffered = false
+					if a.Has("Size") {
+						c.Logging.BufferSize = a.Int("Size")
+					}
+					if c.Logging.BufferLevel = a.String("Level"); c.Logging.BufferLevel == "debugging" {
+						c.Logging.BufferLevel = ""
+					}
+					return nil
+				},
+				OnUnset: func(c *root, _ grammar.Args) error {
+					c.Logging.BufferSize, c.Logging.BufferLevel, c.Logging.NoBuffered = 0, "", true
+					return nil
+				},
+				OnDefault: func(c *root, _ grammar.Args) error {
+					c.Logging.BufferSize, c.Logging.BufferLevel, c.Logging.NoBuffered = 0, "", false
+					return nil
+				},
+				OnLines: func(c *root, all bool) []grammar.Line {
+					l := c.Logging
+					if all && l.BufferLevel == "" {
+						l.BufferLevel = "debugging"
+					}
+					a := grammar.Args{}
+					if l.BufferSize != 0 {
+						a["Size"] = l.BufferSize
+					}
+					if l.BufferLevel != "" {
+						a["Level"] = l.BufferLevel
+					}
+					switch {
+					case l.NoBuffered:
+						return []grammar.Line{{No: true}}
+					case len(a) == 0:
+						return nil
+					}
+					return one(a)
+				},
+			},
+			Switch: true,
+		},
+		{
+			Syntax: grammar.Seq{word, grammar.Kw("console", "Set console logging parameters"), grammar.Opt{Node: severity("Level")}},
+			Bind: destination(func(l *runningconfig.Logging) *string { return &l.ConsoleLevel },
+				func(l *runningconfig.Logging) *bool { return &l.NoConsole }),
+			Switch: true,
+		},
+		{
+			Syntax: grammar.Seq{word, grammar.Kw("monitor", "Set terminal line (monitor) logging parameters"), grammar.Opt{Node: severity("Level")}},
+			Bind: destination(func(l *runningconfig.Logging) *string { return &l.MonitorLevel },
+				func(l *runningconfig.Logging) *bool { return &l.NoMonitor }),
+			Switch: true,
+		},
+	}
+	for _, w := range []struct {
+		word, help string
+		how        keeping
+	}{
+		{"on", "Enable logging to all enabled destinations", single | bare | defaults},
+		{"rate-limit", "Set messages per second limit", single | defaults},
+		{"count", "Count every log message and timestamp last occurrence", single | bare},
+		{"userinfo", "Enable logging of user info on privileged mode enabling", single | bare},
+	} {
+		commands = append(commands, keep(kept, "logging "+w.word, w.help, w.how))
+	}
+	return commands
+}
+
+// remoteLogging is what IOS prints of the log behind the access lists.
+func (b *builder) remoteLogging() []*grammar.Command {
+	kept := func(c *runningconfig.Config) *[]string { return &c.Frame.Kept }
+	return []*grammar.Command{
+		keep(kept, "logging trap", "Set syslog server logging level", single|defaults),
+		keep(kept, "logging facility", "Facility parameter for syslog messages", single),
+		keep(kept, "logging origin-id", "Add origin ID to syslog messages", single),
+		keep(kept, "logging source-interface", "Specify interface for source address in logging transactions", single),
+		keep(kept, "logging host", "Set syslog server IP address and parameters", 0),
+	}
+}
+
+// platform holds our own knobs.
+func (b *builder) platform() []*grammar.Command {
+	type root = runningconfig.Config
+	word := grammar.Kw("platform", wordHelp["platform"])
+	wire := grammar.Seq{word, grammar.Kw("gdoi", "GDOI protocol"), grammar.Kw("wire", "What goes on the wire")}
+	line := func(n ...grammar.Node) grammar.Seq { return append(append(grammar.Seq{}, wire...), n...) }
+	digit := func(n int, help string) grammar.Keyword { return grammar.Kw(strconv.Itoa(n), help).Sets("", n) }
+	kept := func(c *root) *[]string { return &c.Frame.Kept }
+	return []*grammar.Command{
+		{
+			Syntax: grammar.Seq{word, grammar.Kw("profile", "Release that prompts and screens follow"), choice("",
+				"ios-15.4", "Prompts say gdoi, screens of release 15.4", "ios-xe", "Prompts say gkm",
+				"native", "Prompts follow the word typed")},
+			Bind: leaf(func(c *root) *string { return &c.Platform.Profile }, "native"),
+		},
+		{
+			Syntax: line(grammar.Kw("phase1-doi", "DOI of the phase 1 SA payload"),
+				grammar.Alt{digit(1, "IPsec, for decryption of a capture"), digit(2, "GDOI")}),
+			Bind: leaf(func(c *root) *int { return &c.Platform.PhaseOneDOI }, runningconfig.DefaultPhaseOneDOI),
+		},
+		{
+			Syntax: line(grammar.Kw("tek-id-length", "Octets of the length of a traffic selector"),
+				grammar.Alt{digit(1, "One octet"), digit(2, "Two octets")}),
+			Bind: leaf(func(c *root) *int { return &c.Platform.TEKIDLength }, runningconfig.DefaultTEKIDLength),
+		},
+		{
+			Syntax: line(grammar.Kw("sig-encoding", "Encoding of the rekey signature"), grammar.Alt{
+				grammar.Kw("bare-hash", "PKCS #1 type 1 padding of the bare hash").Sets("", false),
+				grammar.Kw("digest-info", "PKCS #1 v1.5 with the algorithm of the hash").Sets("", true),
+			}),
+			Bind: leaf(func(c *root) *bool { return &c.Platform.SigDigestInfo }, false),
+		},
+		keep(kept, "platform qfp", "Quantum flow processor", 0),
+		keep(kept, "platform console", "Console selection", single),
+		keep(kept, "platform punt-keepalive", "Punt path keepalive", both),
+	}
+}

@@ -1,0 +1,87 @@
+package modes
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"coterie/cli/grammar"
+	runningconfig "coterie/running-config"
+)
+
+// Print writes what `show running-config` shows below its line "Current
+// configuration : N bytes", where N is the length of what Print writes: from
+// the first `!` to the empty line behind `end`. With all, defaults are written
+// too.
+func Print(w io.Writer, c *runningconfig.Config, all bool) error {
+	var out bytes.Buffer
+	out.WriteString("!\n")
+	for _, s := range reading().sections {
+		mark := out.Len()
+		if err := grammar.Print(&out, s, c, all); err != nil {
+			return err
+		}
+		if out.Len() > mark && !bytes.HasSuffix(out.Bytes(), []byte("\n!\n")) {
+			out.WriteString("!\n")
+		}
+	}
+	out.WriteString("end\n\n")
+	_, err := io.WriteString(w, arrange(out.String()))
+	return err
+}
+
+// PrintInterface is Print of one interface, under any legal spelling of its
+// name; an interface without configuration has none.
+func PrintInterface(w io.Writer, c *runningconfig.Config, name string) error {
+	canonical, ok := runningconfig.InterfaceName(name)
+	if !ok {
+		return fmt.Errorf("%%Invalid interface type and number: %s", name)
+	}
+	var out bytes.Buffer
+	err := grammar.PrintSome(&out, reading().global, c, false, func(cmd *grammar.Command, l grammar.Line) bool {
+		i, ok := l.Sub.(*runningconfig.Interface)
+		return ok && i.Name == canonical
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "!\n%send\n\n", strings.TrimSuffix(out.String(), "!\n"))
+	return err
+}
+
+// arrange puts in the lines that IOS prints between and behind objects and
+// that stand for none.
+func arrange(text string) string {
+	var out strings.Builder
+	family := false // inside an address family of a router or VRF
+	previous := ""
+	for line := range strings.Lines(text) {
+		if family && !strings.HasPrefix(line, "  ") {
+			out.WriteString(" exit-address-family\n")
+			family = false
+		}
+		switch {
+		case strings.HasPrefix(line, " address-family "):
+			out.WriteString(" !\n")
+			family = true
+		case strings.HasPrefix(line, "crypto isakmp policy ") && previous != "!\n":
+			out.WriteString("!\n")
+		}
+		out.WriteString(padded(line))
+		previous = line
+	}
+	return out.String()
+}
+
+// padded is a line of an access list with `deny` as wide as `permit`.
+func padded(line string) string {
+	if rest, ok := strings.CutPrefix(line, " deny "); ok {
+		return " deny   " + rest
+	}
+	if f := strings.SplitN(line, " ", 4); len(f) == 4 && f[0] == "access-list" && f[2] == "deny" {
+		f[2] = "deny  "
+		return strings.Join(f, " ")
+	}
+	return line
+}
