@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,33 @@ type console struct {
 	lab    *Lab
 	reader term.LineReader
 	first  string
+	boot   io.Writer // shows the log until there is a reader; nil: nowhere
 
-	mu     sync.Mutex
-	target string // of `connect`, until the switch
+	mu      sync.Mutex
+	target  string // of `connect`, until the switch
+	current string // router whose console is shown; "" before the first
+	seated  bool   // its session is open and shows its log itself
+}
+
+// log shows what a router logs at its console while it has no session there,
+// because it boots.
+func (c *console) log(node, line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.seated || node != cmp.Or(c.current, c.first):
+	case c.current == "":
+		fmt.Fprintln(c.boot, line)
+	default:
+		c.reader.Async(line)
+	}
+}
+
+// show notes whose console is shown, and whether it has a session.
+func (c *console) show(node string, seated bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current, c.seated = node, seated
 }
 
 // seat is a router's session at the console.
@@ -95,14 +120,16 @@ func (c *console) sit(ctx context.Context, n *Node, seats map[string]seat) (seat
 		n.mu.Lock()
 		dev, boot, off := n.dev, n.boots, n.off
 		n.mu.Unlock()
+		s, ok := seats[n.Name()]
 		if dev == nil {
+			c.show(n.Name(), false)
 			if err := c.lab.Clock().Sleep(ctx, settlePoll); err != nil {
 				return seat{}, nil, err
 			}
 			continue
 		}
-		s, ok := seats[n.Name()]
 		if ok && s.boot == boot {
+			c.show(n.Name(), true)
 			return s, off, nil
 		}
 		if ok {
@@ -110,6 +137,7 @@ func (c *console) sit(ctx context.Context, n *Node, seats map[string]seat) (seat
 		}
 		s = seat{dev.Open(cli.Config{Reader: c.reader, Line: "console", Level: privileged}), boot}
 		seats[n.Name()] = s
+		c.show(n.Name(), true)
 		return s, off, nil
 	}
 }

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"coterie/gdoi/policy"
+	"coterie/internal/env"
 	"coterie/internal/syslog"
 	"coterie/lab"
 	"coterie/netdev"
@@ -75,6 +77,10 @@ func edit(t *testing.T, topology *lab.Topology, node, old, new string) {
 
 // start boots the basic lab with edits and waits for its members.
 func start(t *testing.T, edits ...func(*lab.Topology)) (*lab.Lab, *journal) {
+	return startAt(t, nil, edits...)
+}
+
+func startAt(t *testing.T, clock *env.Clock, edits ...func(*lab.Topology)) (*lab.Lab, *journal) {
 	t.Helper()
 	topology, err := lab.Find("basic")
 	if err != nil {
@@ -84,7 +90,7 @@ func start(t *testing.T, edits ...func(*lab.Topology)) (*lab.Lab, *journal) {
 		e(topology)
 	}
 	j := new(journal)
-	l, err := lab.New(topology, lab.Settings{Log: j.log})
+	l, err := lab.New(topology, lab.Settings{Log: j.log, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +108,13 @@ func start(t *testing.T, edits ...func(*lab.Topology)) (*lab.Lab, *journal) {
 	return l, j
 }
 
+// pingTimeout is generous: at -speed 60 a minute of the lab is a second.
+const pingTimeout = 2 * time.Minute
+
 func ping(l *lab.Lab, node, source, target string, seq uint16) (netdev.ProbeResult, error) {
 	return l.Node(node).Appliance().Probe(context.Background(), netdev.Probe{
 		Source: netip.MustParseAddr(source), Target: netip.MustParseAddr(target),
-		Size: 100, Seq: seq, ID: 1, Timeout: 900 * time.Millisecond,
+		Size: 100, Seq: seq, ID: 1, Timeout: pingTimeout,
 	})
 }
 
@@ -121,22 +130,7 @@ func TestTenHours(t *testing.T) {
 		begin := l.Clock().Now()
 		keys := l.Node("R1").Appliance().KeyServer().Groups[0]
 		made := begin.Add(-keys.TEKs[0].Elapsed)
-		lost := 0
-		for n := range hours * 3600 {
-			for _, p := range [][3]string{{"R2", "2.2.2.2", "4.4.4.4"}, {"R4", "4.4.4.4", "2.2.2.2"}} {
-				r, err := ping(l, p[0], p[1], p[2], uint16(n))
-				if err != nil || r.Outcome != netdev.ProbeReply {
-					lost++
-					if lost < 5 {
-						t.Errorf("%v after %v: %s -> %s: outcome %v, %v", l.Clock().Now().Format(time.TimeOnly), l.Clock().Now().Sub(begin), p[0], p[2], r.Outcome, err)
-					}
-				}
-			}
-			time.Sleep(begin.Add(time.Duration(n+1) * time.Second).Sub(l.Clock().Now()))
-		}
-		if lost > 0 {
-			t.Errorf("%d pings lost", lost)
-		}
+		everySecond(t, l, hours*3600)
 		for _, n := range []string{"R2", "R4"} { // a request and a reply each second, every one of them encrypted
 			if c := l.Node(n).Appliance().Dataplane().Groups[0].Counters; c.Encrypt != 2*hours*3600 || c.Decrypt != 2*hours*3600 {
 				t.Errorf("%s encrypted %d and decrypted %d packets, want %d", n, c.Encrypt, c.Decrypt, 2*hours*3600)
@@ -155,6 +149,46 @@ func TestTenHours(t *testing.T) {
 			t.Log(j.text("R1"))
 		}
 	})
+}
+
+// everySecond pings once each lab second in both directions, n times.
+func everySecond(t *testing.T, l *lab.Lab, n int) {
+	t.Helper()
+	begin := l.Clock().Now()
+	lost := 0
+	for i := range n {
+		for _, p := range [][3]string{{"R2", "2.2.2.2", "4.4.4.4"}, {"R4", "4.4.4.4", "2.2.2.2"}} {
+			r, err := ping(l, p[0], p[1], p[2], uint16(i))
+			if err != nil || r.Outcome != netdev.ProbeReply {
+				if lost++; lost < 5 {
+					t.Errorf("after %v: %s -> %s: outcome %v, %v", l.Clock().Now().Sub(begin), p[0], p[2], r.Outcome, err)
+				}
+			}
+		}
+		l.Clock().Sleep(context.Background(), begin.Add(time.Duration(i+1)*time.Second).Sub(l.Clock().Now()))
+	}
+	if lost > 0 {
+		t.Errorf("%d pings of %d lost", lost, 2*n)
+	}
+}
+
+var wall = flag.Duration("wall", 3*time.Second, "how long TestSpeed60 runs by the wall clock")
+
+// TestSpeed60 is the same lab by the wall clock, sixty times as fast: nothing
+// is lost over the rollovers. -wall 10m covers ten lab hours.
+func TestSpeed60(t *testing.T) {
+	l, j := startAt(t, env.NewClock(60), func(p *lab.Topology) {
+		edit(t, p, "R1", "  rekey transport unicast\n", "  rekey lifetime seconds 7200\n  rekey transport unicast\n")
+	})
+	everySecond(t, l, int(60*wall.Seconds()))
+	for _, n := range []string{"R2", "R3", "R4", "R5"} {
+		if got := len(j.of(n, syslog.GMRegister)); got != 1 {
+			t.Errorf("%s registered %d times", n, got)
+		}
+	}
+	if t.Failed() {
+		t.Log(j.text(""))
+	}
 }
 
 // checkSchedule compares the rekeys of R1 with the margins of the timing

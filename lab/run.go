@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"coterie/cli/term"
@@ -23,6 +22,9 @@ const (
 
 // settleLimit is how long, in lab time, lines wait for the members.
 const settleLimit = 60 * time.Second
+
+// promptLimit is how long, in wall time, a person waits for the members.
+const promptLimit = time.Second
 
 // Run is the `coterie lab` command; it returns the exit status.
 func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -47,7 +49,7 @@ func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writ
 	if len(o.Sources) > 0 {
 		return runScript(ctx, t, set, steps, o.Keep, stdout, stderr)
 	}
-	return interact(ctx, t, set, stdin, stdout, stderr)
+	return interact(ctx, t, set, o.Speed, stdin, stdout, stderr)
 }
 
 func fail(stderr io.Writer, code int, err error) int {
@@ -111,18 +113,16 @@ func problems(l *Lab, w io.Writer) {
 }
 
 // interact gives a person, or a pipe, the consoles.
-func interact(ctx context.Context, t *Topology, set Settings, stdin io.Reader, stdout, stderr io.Writer) int {
+func interact(ctx context.Context, t *Topology, set Settings, speed float64, stdin io.Reader, stdout, stderr io.Writer) int {
 	in, inFile := stdin.(*os.File)
 	out, outFile := stdout.(*os.File)
 	person := inFile && outFile && term.IsTTY(in) && term.IsTTY(out)
 
 	c := &console{first: t.firstConsole()}
 	set.Connect = c.connect
-	var up atomic.Bool // the session shows the log now
-	set.Log = func(node string, r syslog.Record) {
-		if person && node == c.first && !up.Load() {
-			fmt.Fprintln(stdout, r.Line())
-		}
+	if person {
+		c.boot = stdout
+		set.Log = func(node string, r syslog.Record) { c.log(node, r.Line()) }
 	}
 	if person {
 		io.WriteString(stdout, welcome(t))
@@ -145,6 +145,10 @@ func interact(ctx context.Context, t *Topology, set Settings, stdin io.Reader, s
 			return err
 		}
 		problems(l, stdout)
+		// Most members register in this time, and then the prompt comes last.
+		if err := l.Settle(ctx, time.Duration(float64(promptLimit)*speed)); err != nil {
+			return err
+		}
 		tty, err := term.OpenTTY(in, out)
 		if err != nil {
 			return err
@@ -152,7 +156,6 @@ func interact(ctx context.Context, t *Topology, set Settings, stdin io.Reader, s
 		defer tty.Restore()
 		c.reader = tty.Terminal(true)
 		defer c.reader.Close()
-		up.Store(true)
 		return c.run(ctx)
 	}()
 	if cerr := l.Close(); err == nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"coterie/cli/term"
+	"coterie/internal/syslog"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -115,8 +116,9 @@ func TestConsole(t *testing.T) {
 // TestConsoleOverReload: the console of a router that reloads comes back.
 func TestConsoleOverReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &console{first: "A"}
-		l, err := New(pairTopology(t), Settings{make: makeFake, Connect: c.connect})
+		var boot strings.Builder
+		c := &console{first: "A", boot: &boot}
+		l, err := New(pairTopology(t), Settings{make: makeFake, Connect: c.connect, Log: func(node string, r syslog.Record) { c.log(node, r.Line()) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,11 +126,15 @@ func TestConsoleOverReload(t *testing.T) {
 		if err := l.Boot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		const booted = "*Jan  2 03:04:05.000: LOG booted\n"
+		if boot.String() != booted {
+			t.Errorf("while A boots its console shows %q", boot.String())
+		}
 		in, keyboard := io.Pipe()
 		var screen bytes.Buffer
 		c.lab, c.reader = l, term.NewPlain(in, &screen, true)
 		go func() {
-			for _, line := range []string{"mode (config)", "reload", "echo back", "exit"} {
+			for _, line := range []string{"mode (config)", "reload", "log its session shows", "connect B", "connect A", "echo back", "exit"} {
 				io.WriteString(keyboard, line+"\n")
 				time.Sleep(time.Second)
 			}
@@ -137,7 +143,7 @@ func TestConsoleOverReload(t *testing.T) {
 			t.Error(err)
 		}
 		c.reader.Close()
-		want := "A#mode (config)\nA(config)#reload\nA#echo back\nback\nA#exit\n"
+		want := "A#mode (config)\nA(config)#reload\n" + booted + "A#log its session shows\nA#connect B\nB#connect A\nA#echo back\nback\nA#exit\n"
 		if diff := cmp.Diff(want, screen.String()); diff != "" {
 			t.Errorf("screen (-want +got):\n%s", diff)
 		}

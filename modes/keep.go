@@ -48,12 +48,14 @@ var wordHelp = map[string]string{
 	"pim":                  "PIM interface commands",
 	"platform":             "Platform specific configuration",
 	"registration":         "Registration parameters",
+	"router":               "Enable a routing process",
 	"sa":                   "Security association",
 	"security-association": "Security association parameters",
 	"serial":               "Serial interface commands",
 	"set":                  "Set values for encryption/decryption",
 	"snmp":                 "Modify SNMP interface parameters",
 	"transport":            "Define transport protocols for line",
+	"vrf":                  "VRF commands",
 	"tunnel":               "Protocol-over-protocol tunneling",
 }
 

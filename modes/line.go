@@ -213,3 +213,8 @@ func transportBinding() grammar.Binding {
 		},
 	}
 }
+
+// execTimeout is `exec-timeout M [S]` as it prints.
+func execTimeout(a grammar.Args) string {
+	return fmt.Sprintf("%d %d", a.Int("Minutes"), a.Int("Seconds"))
+}

@@ -2,7 +2,6 @@ package modes
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -131,9 +130,4 @@ func routeBinding() grammar.Binding {
 			return out
 		},
 	}
-}
-
-// execTimeout is `exec-timeout M [S]` as it prints.
-func execTimeout(a grammar.Args) string {
-	return fmt.Sprintf("%d %d", a.Int("Minutes"), a.Int("Seconds"))
 }

@@ -62,31 +62,21 @@ func sectionBinding[C any](list func(*C) *[]*runningconfig.Stanza, words string)
 }
 
 // section declares a stanza without an engine.
-// The name behind its words is one word, or more when named says LINE.
-func section[C any](list func(*C) *[]*runningconfig.Stanza, words, help string, named grammar.Type, enter *grammar.Mode) *grammar.Command {
+// named is the argument "Rest" behind its words, nil for none.
+func section[C any](list func(*C) *[]*runningconfig.Stanza, words, help string, named grammar.Node, enter *grammar.Mode) *grammar.Command {
 	fields := strings.Fields(words)
 	var syntax grammar.Seq
 	for i, w := range fields {
-		h := stanzaHelp[w]
+		h := wordHelp[w]
 		if i == len(fields)-1 {
 			h = help
 		}
 		syntax = append(syntax, grammar.Kw(w, h))
 	}
 	if named != nil {
-		syntax = append(syntax, grammar.Arg("Rest", named, help))
+		syntax = append(syntax, named)
 	}
 	return &grammar.Command{Syntax: syntax, Bind: sectionBinding(list, words), Enter: enter, NoEffect: true}
-}
-
-var stanzaHelp = map[string]string{
-	"crypto":         kwCrypto.Help,
-	"ip":             wordHelp["ip"],
-	"isakmp":         kwISAKMP.Help,
-	"pki":            "Public Key components",
-	"router":         "Enable a routing process",
-	"vrf":            "VRF commands",
-	"address-family": wordHelp["address-family"],
 }
 
 // stanzaMode is the mode of a section: the first words that its lines may
@@ -138,37 +128,37 @@ const routingLines = "aggregate-address area auto-cost auto-summary bgp default-
 // between interfaces and access lists.
 func (b *builder) stanzas() (vrfs, tracks, classes, routers, maps []*grammar.Command) {
 	list := func(c *runningconfig.Config) *[]*runningconfig.Stanza { return &c.Stanzas }
-	router := func(word, help string, named grammar.Type) *grammar.Command {
-		family := section(subs, "address-family", "Address family", grammar.Rest(), b.stanzaMode("config-router-af", "(config-router-af)",
+	router := func(word, help string, named grammar.Node) *grammar.Command {
+		family := section(subs, "address-family", "Enter Address Family command mode", grammar.Arg("Rest", grammar.Rest(), "Address family"), b.stanzaMode("config-router-af", "(config-router-af)",
 			"network "+routingLines+" advertise topology af-interface"))
 		m := b.stanzaMode("config-router", "(config-router)", "network "+routingLines, family)
 		m.Add(leave("exit-address-family"))
 		return section(list, "router "+word, help, named, m)
 	}
 	vrf := func(words, help, prompt string) *grammar.Command {
-		family := section(subs, "address-family", "Address family", grammar.Rest(),
+		family := section(subs, "address-family", "Enter Address Family command mode", grammar.Arg("Rest", grammar.Rest(), "Address family"),
 			b.stanzaMode("config-vrf-af", "(config-vrf-af)", "route-target import export maximum mdt bgp"))
 		m := b.stanzaMode("config-vrf", prompt, "description rd route-target import export maximum vpn", family)
 		m.Add(leave("exit-address-family"))
-		return section(list, words, help, grammar.Word(), m)
+		return section(list, words, help, grammar.Arg("Rest", grammar.Word(), "VRF name"), m)
 	}
-	vrfs = []*grammar.Command{vrf("vrf definition", "VRF name", "(config-vrf)"), vrf("ip vrf", "VRF name", "(config-vrf)")}
+	vrfs = []*grammar.Command{vrf("vrf definition", "VRF definition", "(config-vrf)"), vrf("ip vrf", "Specify parameters for a VPN Routing/Forwarding instance", "(config-vrf)")}
 	tracks = []*grammar.Command{
-		section(list, "track", "Object tracking", grammar.Rest(), b.stanzaMode("config-track", "(config-track)", "delay default-state object threshold description")),
+		section(list, "track", "Object tracking configuration commands", grammar.Arg("Rest", grammar.Rest(), "Tracked object"), b.stanzaMode("config-track", "(config-track)", "delay default-state object threshold description")),
 		section(list, "archive", "Archive the configuration", nil, b.stanzaMode("config-archive", "(config-archive)", "path maximum write-memory time-period log")),
 	}
 	const classLines = "priority bandwidth set police shape queue-limit fair-queue random-detect service-policy drop"
-	class := section(subs, "class", "Class-map name", grammar.Word(), b.stanzaMode("config-pmap-c", "(config-pmap-c)", classLines))
+	class := section(subs, "class", "Policy criteria", grammar.Arg("Rest", grammar.Word(), "Class-map name"), b.stanzaMode("config-pmap-c", "(config-pmap-c)", classLines))
 	classes = []*grammar.Command{
-		section(list, "class-map", "Class-map name", grammar.Rest(), b.stanzaMode("config-cmap", "(config-cmap)", "match description")),
-		section(list, "policy-map", "Policy-map name", grammar.Rest(), b.stanzaMode("config-pmap", "(config-pmap)", "description", class)),
+		section(list, "class-map", "Configure QoS Class Map", grammar.Arg("Rest", grammar.Rest(), "Class-map name"), b.stanzaMode("config-cmap", "(config-cmap)", "match description")),
+		section(list, "policy-map", "Configure Policy Map", grammar.Arg("Rest", grammar.Rest(), "Policy-map name"), b.stanzaMode("config-pmap", "(config-pmap)", "description", class)),
 	}
 	routers = []*grammar.Command{
-		router("bgp", "Autonomous system number", grammar.Word()), router("eigrp", "Autonomous system number or name", grammar.Word()),
-		router("ospf", "Process ID", grammar.Rest()), router("rip", "Routing Information Protocol", nil),
+		router("bgp", "Border Gateway Protocol (BGP)", grammar.Arg("Rest", grammar.Word(), "Autonomous system number")), router("eigrp", "Enhanced Interior Gateway Routing Protocol (EIGRP)", grammar.Arg("Rest", grammar.Word(), "Autonomous system number or name")),
+		router("ospf", "Open Shortest Path First (OSPF)", grammar.Arg("Rest", grammar.Rest(), "Process ID")), router("rip", "Routing Information Protocol (RIP)", nil),
 	}
 	maps = []*grammar.Command{
-		section(list, "route-map", "Route map tag", grammar.Rest(), b.stanzaMode("config-route-map", "(config-route-map)", "match set description continue")),
+		section(list, "route-map", "Create route-map or enter route-map command mode", grammar.Arg("Rest", grammar.Rest(), "Route map tag"), b.stanzaMode("config-route-map", "(config-route-map)", "match set description continue")),
 	}
 	return vrfs, tracks, classes, routers, maps
 }

@@ -35,6 +35,9 @@ func (p *peer) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.out.Write(b)
+	if p.hook != nil {
+		p.hook(b)
+	}
 	p.cond.Broadcast()
 	return len(b), nil
 }

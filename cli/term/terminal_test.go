@@ -340,18 +340,27 @@ func TestSlowPeer(t *testing.T) {
 		io.Writer
 	}{r, in} // nobody reads the other end
 	term := NewTerminal(Config{Peer: peer})
-	for i := range 3 * queueLimit {
-		term.Async(fmt.Sprint("line ", i))
-	}
-	term.queue.mu.Lock()
-	dropped := term.queue.dropped
-	term.queue.mu.Unlock()
-	if dropped < queueLimit {
-		t.Errorf("%d dropped", dropped)
+	for i := range 5 * queueLimit {
+		term.Async(fmt.Sprint("line ", i)) // returns, or the test never ends
 	}
 	w.Close()
 	in.CloseWithError(io.ErrClosedPipe)
 	term.Close()
+}
+
+func TestQueueCountsWhatItDrops(t *testing.T) {
+	q := newQueue()
+	for range queueLimit + 3 {
+		q.put("x\r\n")
+	}
+	lines := q.take()
+	want := "% 3 log messages were dropped: this line is too slow"
+	if len(lines) != queueLimit+1 || lines[0] != "x" || lines[queueLimit] != want {
+		t.Errorf("%d lines, first %q, last %q", len(lines), lines[0], lines[len(lines)-1])
+	}
+	if lines = q.take(); len(lines) != 0 {
+		t.Errorf("%d lines left", len(lines))
+	}
 }
 
 func TestInterrupt(t *testing.T) {
