@@ -1,10 +1,13 @@
 package coterie
 
 import (
+	"bytes"
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -182,4 +185,28 @@ func checkSkips(t *testing.T, path string) error {
 		return true
 	})
 	return nil
+}
+
+// TestFormatted: every file is as gofmt prints it.
+func TestFormatted(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		formatted, err := format.Source(source)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(source, formatted) {
+			t.Errorf("%s is not formatted", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -78,7 +78,7 @@ func (s *Session) showHelp(ctx context.Context, before string) {
 	r := s.cfg.Reader
 	h, err := s.help(before)
 	if err != nil {
-		io.WriteString(r, err.Error()+"\n\n")
+		io.WriteString(r, err.Error()+"\n")
 		return
 	}
 	text := h.Text(s.Width()) + "\n"

@@ -24,16 +24,17 @@ type console struct {
 	mu      sync.Mutex
 	target  string // of `connect`, until the switch
 	current string // router whose console is shown; "" before the first
-	seated  bool   // its session is open and shows its log itself
+	seated  int    // boot whose session is open and shows its log itself; 0: none
 }
 
 // log shows what a router logs at its console while it has no session there,
 // because it boots.
 func (c *console) log(node, line string) {
+	_, boot := c.lab.Node(node).device()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.seated || node != cmp.Or(c.current, c.first):
+	case c.seated == boot || node != cmp.Or(c.current, c.first):
 	case c.current == "":
 		fmt.Fprintln(c.boot, line)
 	default:
@@ -41,11 +42,11 @@ func (c *console) log(node, line string) {
 	}
 }
 
-// show notes whose console is shown, and whether it has a session.
-func (c *console) show(node string, seated bool) {
+// show notes whose console is shown, and the boot that its session is of.
+func (c *console) show(node string, boot int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current, c.seated = node, seated
+	c.current, c.seated = node, boot
 }
 
 // seat is a router's session at the console.
@@ -118,18 +119,18 @@ func leaving(ctx context.Context, err error) error {
 func (c *console) sit(ctx context.Context, n *Node, seats map[string]seat) (seat, <-chan struct{}, error) {
 	for {
 		n.mu.Lock()
-		dev, boot, off := n.dev, n.boots, n.off
+		dev, loaded, boot, off := n.dev, n.loaded, n.boots, n.off
 		n.mu.Unlock()
 		s, ok := seats[n.Name()]
-		if dev == nil {
-			c.show(n.Name(), false)
+		if !loaded {
+			c.show(n.Name(), 0)
 			if err := c.lab.Clock().Sleep(ctx, settlePoll); err != nil {
 				return seat{}, nil, err
 			}
 			continue
 		}
 		if ok && s.boot == boot {
-			c.show(n.Name(), true)
+			c.show(n.Name(), boot)
 			return s, off, nil
 		}
 		if ok {
@@ -137,7 +138,7 @@ func (c *console) sit(ctx context.Context, n *Node, seats map[string]seat) (seat
 		}
 		s = seat{dev.Open(cli.Config{Reader: c.reader, Line: "console", Level: privileged}), boot}
 		seats[n.Name()] = s
-		c.show(n.Name(), true)
+		c.show(n.Name(), boot)
 		return s, off, nil
 	}
 }

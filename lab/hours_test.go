@@ -108,8 +108,9 @@ func startAt(t *testing.T, clock *env.Clock, edits ...func(*lab.Topology)) (*lab
 	return l, j
 }
 
-// pingTimeout is generous: at -speed 60 a minute of the lab is a second.
-const pingTimeout = 2 * time.Minute
+// pingTimeout is generous: at -speed 60 a minute of the lab is a second, and a
+// busy host may stop a goroutine for as long.
+const pingTimeout = 10 * time.Minute
 
 func ping(l *lab.Lab, node, source, target string, seq uint16) (netdev.ProbeResult, error) {
 	return l.Node(node).Appliance().Probe(context.Background(), netdev.Probe{
@@ -169,6 +170,13 @@ func everySecond(t *testing.T, l *lab.Lab, n int) {
 	}
 	if lost > 0 {
 		t.Errorf("%d pings of %d lost", lost, 2*n)
+		for _, node := range []string{"R2", "R4"} {
+			a := l.Node(node).Appliance()
+			t.Logf("%s: %+v", node, a.Dataplane().Groups[0].Counters)
+			for _, i := range a.Interfaces() {
+				t.Logf("%s %s: %+v", node, i.Name, i.Counters)
+			}
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type Node struct {
 	plugs    map[End]*netvirtual.Attachment
 	cancel   func() // ends the subscription to the log
 	ran      bool   // NODE.exec has been run
+	loaded   bool   // dev has its configuration
 	boots    int
 	off      chan struct{} // closed when the present dev goes off
 	sess     session       // of Execute
@@ -125,13 +126,15 @@ func (n *Node) powerOn(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", n.Name(), errors.Join(err, stack.Close()))
 	}
 	dev.Exec().Add(n.lab.connectCommand())
+	n.mu.Lock()
+	n.boots++
+	n.mu.Unlock()
 	cancel := func() {}
 	if log := n.lab.set.Log; log != nil {
 		cancel = dev.Subscribe(func(r syslog.Record) { log(n.Name(), r) })
 	}
 	n.mu.Lock()
 	n.dev, n.plugs, n.cancel, n.off = dev, plugs, cancel, make(chan struct{})
-	n.boots++
 	first := !n.ran
 	n.ran = true
 	n.mu.Unlock()
@@ -188,7 +191,7 @@ func (n *Node) load(ctx context.Context) {
 		problems = append(problems, fmt.Sprintf("%s:%d: %s: %v", file, e.Number, strings.TrimSpace(e.Text), e.Err))
 	}
 	n.mu.Lock()
-	n.problems = problems
+	n.problems, n.loaded = problems, true
 	n.mu.Unlock()
 }
 
@@ -210,7 +213,7 @@ func (n *Node) Crash() error {
 		n.mu.Unlock()
 		return fmt.Errorf("%s %w", n.Name(), errOff)
 	}
-	n.dev, n.plugs, n.sess = nil, nil, nil // a line may still run in the session, which ends with the device
+	n.dev, n.loaded, n.plugs, n.sess = nil, false, nil, nil // a line may still run in the session, which ends with the device
 	close(n.off)
 	n.mu.Unlock()
 	cancel()

@@ -123,6 +123,7 @@ func TestConsoleOverReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
+		c.lab = l
 		if err := l.Boot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +133,7 @@ func TestConsoleOverReload(t *testing.T) {
 		}
 		in, keyboard := io.Pipe()
 		var screen bytes.Buffer
-		c.lab, c.reader = l, term.NewPlain(in, &screen, true)
+		c.reader = term.NewPlain(in, &screen, true)
 		go func() {
 			for _, line := range []string{"mode (config)", "reload", "log its session shows", "connect B", "connect A", "echo back", "exit"} {
 				io.WriteString(keyboard, line+"\n")

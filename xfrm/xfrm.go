@@ -31,7 +31,7 @@ type Match struct {
 }
 
 // Direction is how an SA treats cleartext and ciphertext
-// (`crypto gdoi gm group G ipsec direction`, ios.md A.1 rows 26-28).
+// (`crypto gdoi gm group G ipsec direction`).
 type Direction uint8
 
 // Directions.
@@ -63,7 +63,7 @@ type Group struct {
 	SAs       []SA     // every usable generation, for decryption
 }
 
-// GroupKey names a member: design, Settled 6.
+// GroupKey names a member: one for each VRF, group and registration address.
 type GroupKey struct {
 	VRF    string
 	Name   string     // group name as configured

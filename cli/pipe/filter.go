@@ -82,7 +82,6 @@ func find(w string) (k kind, found int) {
 // The pattern is the rest of the line, blanks included. The error is a
 // *grammar.SyntaxError, or ErrRegexp.
 func Parse(line string, at int) (*Filter, error) {
-	line = strings.TrimRight(line, " \t")
 	fail := func(k grammar.SyntaxKind, offset, progress int) error {
 		return &grammar.SyntaxError{Kind: k, Line: line, Offset: offset, Progress: progress}
 	}
@@ -98,7 +97,7 @@ func Parse(line string, at int) (*Filter, error) {
 		return nil, fail(grammar.Ambiguous, start, 1)
 	}
 	f := &Filter{kind: k}
-	pattern := strings.TrimLeft(line[end:], " ")
+	pattern := strings.TrimLeft(line[end:], " ") // blanks at its end count
 	if k.word == "section" {
 		if rest, ok := strings.CutPrefix(pattern, "include "); ok {
 			pattern = strings.TrimLeft(rest, " ")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,7 +53,14 @@ func TestWritePattern(t *testing.T) {
 func rawWrites(t *testing.T, columns int, typed string, also io.Writer) (writes []string) {
 	t.Helper()
 	g := newGate()
+	var mu sync.Mutex
+	over := false // the editor erases once more when it ends
 	w := writerFunc(func(b []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
+		}
 		writes = append(writes, string(b))
 		if also != nil {
 			also.Write(b)
@@ -76,11 +84,13 @@ func rawWrites(t *testing.T, columns int, typed string, also io.Writer) (writes 
 	g.put([]byte(typed))
 	rl.Readline()
 	g.finish()
+	mu.Lock()
+	over = true
+	mu.Unlock()
 	g.close()
-	n := len(writes)
 	rl.Config.Stdin.Close()
 	rl.Terminal.Close()
-	return writes[:n]
+	return writes
 }
 
 type writerFunc func(b []byte)

@@ -43,7 +43,7 @@ type Config struct {
 	// Accept says whether an unknown peer may open phase 1 to us (a key server
 	// is configured). An initiator-only device answers nobody.
 	Accept bool
-	// Capabilities is the mask sent in our Vendor ID (protocol.md 1.10).
+	// Capabilities is the mask sent in our Vendor ID.
 	// Zero: none is sent.
 	Capabilities uint32
 	DPD          DPD

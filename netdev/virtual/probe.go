@@ -107,6 +107,11 @@ func (s *Stack) Probe(ctx context.Context, p netdev.Probe) (netdev.ProbeResult, 
 	case r := <-result:
 		return r, nil
 	case <-deadline.C:
+		select {
+		case r := <-result: // in time; it was this goroutine that came late
+			return r, nil
+		default:
+		}
 		return netdev.ProbeResult{Outcome: outcome}, nil
 	case <-ctx.Done():
 		return netdev.ProbeResult{}, ctx.Err()
