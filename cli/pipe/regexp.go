@@ -9,9 +9,10 @@ import (
 // ErrRegexp is the answer to a regular expression that does not compile.
 var ErrRegexp = errors.New("% Failed to compile regular expression.")
 
-// delimiter is what `_` matches: the start or end of the line, a blank, or one
-// of , { } ( ).
-const delimiter = `(?:^|$|[ ,{}()])`
+// delimiter is what `_` matches: the start or end of the line, a blank, one of
+// , { } ( ), or itself: the mnemonics of log messages are full of it, and
+// nobody who types `include GM_RECV_REKEY` means anything else.
+const delimiter = `(?:^|$|[ ,{}()_])`
 
 // Compile reads a regular expression of IOS: . * + ? ^ $ [ ] ( ) | as
 // everywhere, _ for a delimiter, and a backslash that takes the meaning from
