@@ -23,11 +23,19 @@ type Device interface {
 	// Accepted is told of every accepted configuration line, after its Edit:
 	// immediate reconciliation, idle timer, notes of lines without effect.
 	Accepted(ctx context.Context, m grammar.Match)
-	// LeftConfiguration reconciles and logs %SYS-5-CONFIG_I.
-	LeftConfiguration(ctx context.Context, line, user string)
+	// LeftConfiguration reconciles and logs %SYS-5-CONFIG_I, which names the
+	// session that configured.
+	LeftConfiguration(ctx context.Context, s *Session)
 	// BeforeExec reconciles what is still pending.
 	BeforeExec(ctx context.Context)
 	// Opened and Closed keep the list of sessions that log lines go to.
 	Opened(s *Session)
 	Closed(s *Session)
+}
+
+// A Recorder is a Device that keeps a log of configuration lines. Typed is told
+// of each that was accepted, with the number of modes around it (0: global
+// configuration), after Accepted.
+type Recorder interface {
+	Typed(s *Session, m grammar.Match, depth int)
 }

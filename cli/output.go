@@ -15,6 +15,8 @@ import (
 type output struct {
 	io.Writer
 	closers []io.Closer // from the command on
+	json    *jsonOutput // of `| json`
+	file    *fileOutput // of `| redirect` and its kin
 }
 
 // output builds the way; filter may be nil.
@@ -60,7 +62,20 @@ func (c *terminal) Write(p []byte) (int, error) {
 // Ask shows prompt and takes the answer from the source of the command.
 func (c *terminal) Ask(ctx context.Context, prompt string) (string, error) {
 	line, err := c.source.line(ctx, prompt)
-	return line, c.interrupted(err)
+	return answer(line), c.interrupted(err)
+}
+
+// answer is a line without what no terminal could have typed.
+func answer(line string) string {
+	if len(line) > longestLine {
+		line = line[:longestLine]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(line, ""))
 }
 
 // AskSecret is Ask without echo.
@@ -72,13 +87,19 @@ func (c *terminal) AskSecret(ctx context.Context, prompt string) (string, error)
 // Collect takes lines as they are until done.
 func (c *terminal) Collect(ctx context.Context, done func(line string) bool) ([]string, error) {
 	var lines []string
-	for {
+	for octets := 0; ; {
 		line, err := c.source.raw(ctx)
 		if err != nil {
 			return lines, c.interrupted(err)
 		}
-		lines = append(lines, line)
-		if done(line) {
+		if octets += len(line) + 1; octets <= longestBlock {
+			lines = append(lines, line)
+		}
+		switch {
+		case !done(line):
+		case octets > longestBlock:
+			return nil, errLongBlock
+		default:
 			return lines, nil
 		}
 	}

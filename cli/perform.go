@@ -49,6 +49,8 @@ func (s *Session) perform(t *task, l term.Line) error {
 	s.quit, s.escape, s.configure = false, false, false
 	var err error
 	switch {
+	case l.Long, len(l.Text) > longestLine:
+		err = t.complain(errLongLine)
 	case grammar.Blank(l.Text):
 	case s.stack == nil:
 		err = t.exec(l.Text)
@@ -68,6 +70,17 @@ func (s *Session) perform(t *task, l term.Line) error {
 	return err
 }
 
+// Bounds of what is typed, in octets.
+const (
+	longestLine  = 16 << 10  // of a program; the editor of a terminal takes less
+	longestBlock = 256 << 10 // a banner, a certificate
+)
+
+var (
+	errLongLine  = errors.New("% Line too long, and ignored")
+	errLongBlock = errors.New("% Text too long, and ignored")
+)
+
 // exec executes a line of exec mode; line is t.line[t.before:].
 func (t *task) exec(line string) error {
 	mode := t.cfg.Device.Exec()
@@ -83,7 +96,11 @@ func (t *task) exec(line string) error {
 		}
 	}
 	t.cfg.Device.BeforeExec(t.ctx)
-	err = t.run(m, t.output(filter, t.pages(command)))
+	o, err := t.destination(filter, t.pages(command))
+	if err != nil {
+		return t.complain(err)
+	}
+	err = t.run(m, o)
 	if err == nil && t.configure && t.stack == nil {
 		t.stack = grammar.NewStack(t.cfg.Device.Configuration())
 		_, err = io.WriteString(t.out, "Enter configuration commands, one per line.  End with CNTL/Z.\n")
@@ -111,6 +128,11 @@ func (t *task) configuration(line string) error {
 		t.before = at
 		return t.exec(line[at:])
 	}
+	if r.Command.Before != nil {
+		if ok, err := t.ask(r.Match); !ok {
+			return err
+		}
+	}
 	apply := func(root any) error { return t.stack.Apply(root, r) }
 	if r.Command.Bind == nil { // an action: the tree stays as it is
 		t.cfg.Device.View(func(root any) { err = apply(root) })
@@ -126,6 +148,13 @@ func (t *task) configuration(line string) error {
 		}
 	}
 	t.cfg.Device.Accepted(t.ctx, r.Match)
+	if d, ok := t.cfg.Device.(Recorder); ok {
+		depth := t.stack.Depth() - 1
+		if r.Command.Enter != nil && !r.No && !r.Default {
+			depth-- // the mode that the line itself opened
+		}
+		d.Typed(t.Session, r.Match, depth)
+	}
 	return nil
 }
 
@@ -141,12 +170,40 @@ func (t *task) resolve(line string) (r grammar.Resolved, whole string, err error
 		if delimiter := bannerDelimiter(line); first && delimiter != "" {
 			fmt.Fprintf(t.out, "Enter TEXT message.  End with the character '%s'.\n", delimiter)
 		}
-		next, cause := t.source.raw(t.ctx)
+		block, cause := t.block(line, e)
 		if cause != nil {
+			if errors.Is(cause, errLongBlock) {
+				return r, line, cause
+			}
 			t.interrupted(cause)
 			return r, line, err
 		}
-		line += "\n" + next
+		line = block
+	}
+}
+
+// block takes the lines of a block that line opens, up to the one that closes
+// it. The rest of a block that is too long is not taken for commands.
+func (t *task) block(line string, e *grammar.SyntaxError) (string, error) {
+	var b strings.Builder
+	b.WriteString(line)
+	long := false
+	for {
+		next, err := t.source.raw(t.ctx)
+		if err != nil {
+			return "", err
+		}
+		if long = long || b.Len()+len(next) >= longestBlock; !long {
+			b.WriteByte('\n')
+			b.WriteString(next)
+		}
+		switch {
+		case e.Closes != nil && !e.Closes(next):
+		case long:
+			return "", errLongBlock
+		default:
+			return b.String(), nil
+		}
 	}
 }
 
@@ -166,15 +223,28 @@ func bannerDelimiter(line string) string {
 	return string([]rune(text)[:1])
 }
 
+// ask asks what a command wants to know before it binds.
+func (t *task) ask(m grammar.Match) (bool, error) {
+	o := t.output(nil, false)
+	ok, err := m.Command.Before(t.ctx, &terminal{t, o}, m)
+	if cerr := o.close(); err == nil {
+		err = cerr
+	}
+	switch {
+	case err == nil:
+		return ok, nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF):
+		return false, err // whoever interrupted it knows
+	}
+	return false, t.complain(err)
+}
+
 // run runs a command into o.
 func (t *task) run(m grammar.Match, o *output) error {
 	if m.Command.Run == nil {
 		return nil
 	}
-	err := m.Command.Run(t.ctx, &terminal{t, o}, m.Args)
-	if cerr := o.close(); err == nil {
-		err = cerr
-	}
+	err := o.finish(m.Command.Run(t.ctx, &terminal{t, o}, m.Args))
 	switch {
 	case err == nil, errors.Is(err, pipe.ErrQuit):
 		return nil
@@ -184,10 +254,11 @@ func (t *task) run(m grammar.Match, o *output) error {
 	return t.complain(err)
 }
 
-// complain prints the error of a command.
+// complain prints the error of a command, behind `% ` unless it is Verbatim.
 func (t *task) complain(err error) error {
 	text := strings.TrimRight(err.Error(), "\n")
-	if !strings.HasPrefix(text, "%") {
+	var v interface{ Verbatim() bool }
+	if !strings.HasPrefix(text, "%") && !(errors.As(err, &v) && v.Verbatim()) {
 		text = "% " + text
 	}
 	io.WriteString(t.out, text+"\n")

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"coterie/cli/grammar"
 	"coterie/cli/term"
@@ -17,9 +19,10 @@ type Config struct {
 	// Reader is the keyboard and the screen; nil for a session that only
 	// Executes. Many sessions may share one reader, when one at a time Runs.
 	Reader term.LineReader
-	Line   string // "console", "vty 0"; empty means console
-	User   string // "" on an open console
-	Level  int    // privilege at the start: 1 or 15; 0 means 1
+	Line   string     // "console", "vty 0"; empty means console
+	User   string     // "" on an open console
+	From   netip.Addr // of the peer; invalid on the console
+	Level  int        // privilege at the start: 1 or 15; 0 means 1
 	// Monitor is what `terminal monitor` turns on; the console needs it not.
 	Monitor bool
 }
@@ -64,6 +67,8 @@ type Session struct {
 	monitor  bool
 	history  []string
 	limit    int
+	waiting  int       // reads that are open
+	since    time.Time // when the first of them was opened
 }
 
 // New opens a session and tells the device of it. Close it after use.
@@ -78,6 +83,10 @@ func New(cfg Config) *Session {
 		cfg: cfg, level: cfg.Level, monitor: cfg.Monitor,
 		width: unset, length: unset, limit: defaultHistory,
 	}
+	if cfg.Reader != nil {
+		s.cfg.Reader = &watchedReader{LineReader: cfg.Reader, s: s}
+	}
+	s.since = time.Now()
 	cfg.Device.Opened(s)
 	return s
 }
@@ -99,7 +108,7 @@ func (s *Session) leaveConfiguration(ctx context.Context) {
 		return
 	}
 	s.stack = nil
-	s.cfg.Device.LeftConfiguration(ctx, s.cfg.Line, s.cfg.User)
+	s.cfg.Device.LeftConfiguration(ctx, s)
 }
 
 // hostInPrompt is how much of the host name a configuration prompt shows.
@@ -151,7 +160,7 @@ func (s *Session) remember(line string) {
 	line = strings.TrimSpace(line)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if line == "" || len(s.history) > 0 && s.history[len(s.history)-1] == line {
+	if line == "" || len(line) > longestLine || len(s.history) > 0 && s.history[len(s.history)-1] == line {
 		return
 	}
 	s.history = append(s.history, line)
@@ -191,11 +200,12 @@ func (s *Session) Quit() { s.quit = true }
 // Escape makes Run return ErrEscape when the command that calls it is done.
 func (s *Session) Escape() { s.escape = true }
 
-// SetLength is `terminal length`: rows of the pager, 0 for none.
+// SetLength is `terminal length`: rows of the pager, 0 for none, less than 0
+// for those of the terminal.
 func (s *Session) SetLength(rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.length = rows
+	s.length = max(rows, unset)
 }
 
 // Length is the rows of the pager, 0 for none.
@@ -214,13 +224,14 @@ func (s *Session) Length() int {
 	return defaultLength
 }
 
-// SetWidth is `terminal width`: columns, 0 for endless.
+// SetWidth is `terminal width`: columns, 0 for endless, less than 0 for those
+// of the terminal.
 func (s *Session) SetWidth(columns int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.width = columns
+	s.width = max(columns, unset)
 	if s.attached {
-		s.cfg.Reader.SetSize(columns, 0)
+		s.cfg.Reader.SetSize(max(columns, 0), 0)
 	}
 }
 
@@ -268,8 +279,18 @@ func (s *Session) SetHistorySize(lines int) {
 	s.trimHistory()
 }
 
+// HistorySize is how many lines the history holds.
+func (s *Session) HistorySize() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit
+}
+
 // Line names the line: "console", "vty 0".
 func (s *Session) Line() string { return s.cfg.Line }
 
 // User is who logged in, "" on an open console.
 func (s *Session) User() string { return s.cfg.User }
+
+// From is the address of the peer, invalid on the console.
+func (s *Session) From() netip.Addr { return s.cfg.From }

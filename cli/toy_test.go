@@ -74,8 +74,8 @@ func (d *toyDevice) Accepted(_ context.Context, m grammar.Match) {
 	d.note("accepted %s", text)
 }
 
-func (d *toyDevice) LeftConfiguration(_ context.Context, line, user string) {
-	d.note("left configuration: %s %q", line, user)
+func (d *toyDevice) LeftConfiguration(_ context.Context, s *Session) {
+	d.note("left configuration: %s %q", s.Line(), s.User())
 	d.log("%SYS-5-CONFIG_I: Configured from console by console")
 }
 

@@ -3,6 +3,7 @@ package grammar
 import (
 	"context"
 	"io"
+	"sync/atomic"
 )
 
 // A Command is one line of one mode.
@@ -16,6 +17,10 @@ type Command struct {
 	// both binds first and then runs.
 	Bind Binding
 	Run  func(ctx context.Context, t Terminal, a Args) error
+	// Before is asked before a line typed at a terminal binds, `no` and
+	// `default` included: a dialog. False, or an error, leaves everything as it
+	// is. Files are loaded without asking.
+	Before func(ctx context.Context, t Terminal, m Match) (bool, error)
 	// Enter is the mode that the line opens; Bind then is an Opener.
 	Enter *Mode
 	// Immediate lines are reconciled as soon as they are accepted.
@@ -28,7 +33,8 @@ type Command struct {
 	// syntax alone (a WORD that must be an interface, say).
 	Sample []string
 	// Bang says where `!` lines stand in the printed configuration.
-	Bang Bang
+	Bang     Bang
+	prepared atomic.Pointer[sheet] // for printing
 }
 
 // Bang places the `!` lines around what a command prints at the outermost

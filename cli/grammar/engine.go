@@ -11,8 +11,9 @@ import (
 // engine is the compiled form of a mode: made on first use, and again when
 // commands were added since.
 type engine struct {
-	mu sync.Mutex
-	p  atomic.Pointer[program]
+	mu     sync.Mutex
+	p      atomic.Pointer[program]
+	levels []Relevel // see SetLevels
 }
 
 // program returns the compiled mode.
@@ -26,6 +27,7 @@ func (m *Mode) program() *program {
 		return p
 	}
 	p := compile(m)
+	p.relevel(m.engine.levels)
 	m.engine.p.Store(p)
 	return p
 }
@@ -33,13 +35,14 @@ func (m *Mode) program() *program {
 // program is the automaton of a mode. Its states are the union of one small
 // automaton per command, stepped together.
 type program struct {
-	declared int        // number of commands of the mode
-	commands []*Command // those of the mode, then `exit`, `end`, `do`
-	levels   []int
-	states   []state
-	line     *opening // of a line as such
-	negated  *opening // after `no` or `default`
-	scratch  sync.Pool
+	declared       int                   // number of commands of the mode
+	commands       []*Command            // those of the mode, then `exit`, `end`, `do`
+	declaredLevels []int                 // of each command
+	levels         atomic.Pointer[[]int] // as SetLevels has made them
+	states         []state
+	line           *opening // of a line as such
+	negated        *opening // after `no` or `default`
+	scratch        sync.Pool
 }
 
 // state is a point between two tokens. A line may end where accept is set;
@@ -157,7 +160,7 @@ func compile(m *Mode) *program {
 		}
 		b := builder{p: p, command: int32(i), hidden: c.Hidden}
 		start := b.compile(c, syntax)
-		p.levels = append(p.levels, level(c, configuration))
+		p.declaredLevels = append(p.declaredLevels, level(c, configuration))
 		line = append(line, start)
 		if c.Bind != nil {
 			negated = append(negated, start)

@@ -1,6 +1,10 @@
 package grammar
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // token is a word of a line and the octet it starts at.
 type token struct {
@@ -26,6 +30,29 @@ func lex(dst []token, line string) []token {
 		i = j
 	}
 	return dst
+}
+
+// unprintable is where the first character stands that no line may hold: a
+// control character or an octet that is no UTF-8; -1 when there is none. What
+// is typed or loaded is shown to others later, and must not be able to move
+// their cursors. ETX is the delimiter of a banner in the files of IOS.
+func unprintable(line string) int {
+	for i := 0; i < len(line); {
+		c := line[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && !blank(c) && c != 0x03 || c == 0x7f {
+				return i
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(line[i:])
+		if r == utf8.RuneError && size == 1 || r < 0xa0 || unicode.Is(unicode.Bidi_Control, r) {
+			return i
+		}
+		i += size
+	}
+	return -1
 }
 
 // Blank tells whether a line holds no command: empty, or a comment whose first

@@ -39,6 +39,7 @@ type run struct {
 	p         *program
 	line      string
 	level     int
+	levels    []int // of each command
 	tokens    []token
 	texts     []string
 	opening   *opening // where the line stands; nil: at cur
@@ -64,7 +65,7 @@ type taken struct {
 // start takes a run from the pool.
 func (p *program) start(line string, level int) *run {
 	r := p.scratch.Get().(*run)
-	r.line, r.level = line, level
+	r.line, r.level, r.levels = line, level, *p.levels.Load()
 	r.tokens = lex(r.tokens[:0], line)
 	r.texts = r.texts[:0]
 	for _, t := range r.tokens {
@@ -125,7 +126,7 @@ func (r *run) enter(s int32, used uint64, c *capture, skip int32) {
 
 // visible tells whether the session may use the command of a state.
 func (r *run) visible(s int32) bool {
-	return r.p.levels[r.p.states[s].command] <= r.level
+	return r.levels[r.p.states[s].command] <= r.level
 }
 
 // threads is where the line stands.
@@ -140,6 +141,13 @@ func (r *run) threads() []thread {
 // is not read.
 func (r *run) read(n int) *SyntaxError {
 	r.cur, r.opening = r.cur[:0], r.p.line
+	if at := unprintable(r.line); at >= 0 {
+		before := 0
+		for before < len(r.tokens) && r.tokens[before].at+len(r.tokens[before].text) <= at {
+			before++
+		}
+		return &SyntaxError{Kind: Invalid, Line: r.line, Offset: at, Progress: before}
+	}
 	for i := 0; i < n; i++ {
 		if r.tokens[i].text == "!" && i > 0 && r.ended() != nil {
 			r.tokens = r.tokens[:i]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -17,7 +18,18 @@ func Print(w io.Writer, m *Mode, target any, all bool) error {
 // PrintSome is Print of those lines, with all below them, that keep accepts;
 // nil accepts every line.
 func PrintSome(w io.Writer, m *Mode, target any, all bool, keep func(*Command, Line) bool) error {
-	p := printer{all: all}
+	p := printer{all: all, level: math.MaxInt}
+	return p.print(w, m, target, keep)
+}
+
+// PrintLevel is Print of the lines that a session at a privilege level may
+// type itself.
+func PrintLevel(w io.Writer, m *Mode, target any, all bool, level int) error {
+	p := printer{all: all, level: level}
+	return p.print(w, m, target, nil)
+}
+
+func (p *printer) print(w io.Writer, m *Mode, target any, keep func(*Command, Line) bool) error {
 	p.mode(m, target, keep)
 	if _, err := io.WriteString(w, p.text.String()); err != nil {
 		return err
@@ -28,7 +40,7 @@ func PrintSome(w io.Writer, m *Mode, target any, all bool, keep func(*Command, L
 // LineText is one line of a command as it is printed, without indentation.
 func LineText(c *Command, l Line) (string, bool) {
 	if !l.No {
-		return Unparse(c.Syntax, l.Args)
+		return c.sheet().unparse(l.Args)
 	}
 	text, ok := unparseNo(c, l.Args)
 	return "no " + text, ok
@@ -36,6 +48,7 @@ func LineText(c *Command, l Line) (string, bool) {
 
 type printer struct {
 	all   bool
+	level int // of those who read it
 	text  strings.Builder
 	depth int
 	bang  bool // the last line was `!`
@@ -58,9 +71,9 @@ func (p *printer) separate() {
 }
 
 func (p *printer) mode(m *Mode, target any, keep func(*Command, Line) bool) {
-	m.program() // bindings learn their names
-	for _, c := range m.Commands {
-		if c.Bind == nil {
+	levels := *m.program().levels.Load() // and bindings learn their names
+	for i, c := range m.Commands {
+		if c.Bind == nil || levels[i] > p.level {
 			continue
 		}
 		printed := false

@@ -8,9 +8,11 @@ import (
 
 // Unparse is the line that a syntax and values make: the one printing form of
 // these values. It fails when a value is missing or has no text.
-func Unparse(n Node, a Args) (string, bool) {
+func Unparse(n Node, a Args) (string, bool) { return newSheet(n).unparse(a) }
+
+func (s *sheet) unparse(a Args) (string, bool) {
 	w := writer{args: a, index: -1}
-	if !w.node(n) {
+	if !w.node(s) {
 		return "", false
 	}
 	return w.text(), true
@@ -23,14 +25,72 @@ func unparseNo(c *Command, a Args) (string, bool) {
 	needed := identifying(c.Bind, nodes)
 	w := writer{args: a, index: -1, negated: true}
 	for i, n := range nodes {
-		if i >= needed && (!w.gives(n) || !w.node(n)) {
+		s := newSheet(n)
+		if i >= needed && (!w.gives(s) || !w.node(s)) {
 			break
 		}
-		if i < needed && !w.node(n) {
+		if i < needed && !w.node(s) {
 			return "", false
 		}
 	}
 	return w.text(), len(w.words) > 0
+}
+
+// A sheet is a node prepared for printing: with the names of the values under
+// it, which decide whether and how it prints.
+type sheet struct {
+	node  Node
+	below []*sheet
+	names []string
+}
+
+func newSheet(n Node) *sheet {
+	s := &sheet{node: n}
+	list := func(nodes []Node) {
+		for _, n := range nodes {
+			s.below = append(s.below, newSheet(n))
+		}
+	}
+	switch n := n.(type) {
+	case Keyword:
+		if n.Name != "" || n.Value != nil {
+			s.names = []string{n.Name}
+		}
+	case Token:
+		s.names = []string{n.Name}
+	case Seq:
+		list(n)
+	case Alt:
+		list(n)
+	case AnyOrder:
+		list(n)
+	case Opt:
+		list([]Node{n.Node})
+	case Rep:
+		list([]Node{n.Node})
+	case Only:
+		list([]Node{n.Node})
+	case OptionalUnderNo:
+		list([]Node{n.Node})
+	}
+	for _, b := range s.below {
+		for _, name := range b.names {
+			if !slices.Contains(s.names, name) {
+				s.names = append(s.names, name)
+			}
+		}
+	}
+	return s
+}
+
+// sheet is that of the command's syntax, made on first use.
+func (c *Command) sheet() *sheet {
+	if s := c.prepared.Load(); s != nil {
+		return s
+	}
+	s := newSheet(c.Syntax)
+	c.prepared.Store(s)
+	return s
 }
 
 // writer collects the words of a line. On failure node leaves words as they
@@ -80,15 +140,13 @@ func (w *writer) has(name string) bool {
 	return ok && v != false && v != nil
 }
 
-// gives tells whether any name under n has something to print.
-func (w *writer) gives(n Node) bool {
-	return mentions(n, w.has)
-}
+// gives tells whether any name under s has something to print.
+func (w *writer) gives(s *sheet) bool { return slices.ContainsFunc(s.names, w.has) }
 
-func (w *writer) node(n Node) bool {
+func (w *writer) node(s *sheet) bool {
 	mark := len(w.words)
 	fail := func() bool { w.words = w.words[:mark]; return false }
-	switch n := n.(type) {
+	switch n := s.node.(type) {
 	case Keyword:
 		if n.Name != "" || n.Value != nil {
 			if v, ok := w.value(n.Name); !ok || !same(v, n.Value) {
@@ -111,21 +169,21 @@ func (w *writer) node(n Node) bool {
 		}
 		w.words = append(w.words, text)
 	case Seq:
-		for _, x := range n {
+		for _, x := range s.below {
 			if !w.node(x) {
 				return fail()
 			}
 		}
 	case Alt:
-		return w.alt(n)
+		return w.alt(s)
 	case Opt:
-		if w.gives(n.Node) {
-			w.node(n.Node)
+		if w.gives(s) {
+			w.node(s.below[0])
 		}
 	case Rep:
-		outer := w.index
+		outer, x := w.index, s.below[0]
 		for i := 0; n.Max == 0 || i < n.Max; i++ {
-			if w.index = i; !w.gives(n.Node) || !w.node(n.Node) {
+			if w.index = i; !w.gives(x) || !w.node(x) {
 				break
 			}
 		}
@@ -133,14 +191,14 @@ func (w *writer) node(n Node) bool {
 			return false
 		}
 	case AnyOrder:
-		for _, x := range n {
+		for _, x := range s.below {
 			if w.gives(x) {
 				w.node(x)
 			}
 		}
 	case Only:
 	case OptionalUnderNo:
-		if !w.node(n.Node) && !w.negated {
+		if !w.node(s.below[0]) && !w.negated {
 			return fail()
 		}
 	}
@@ -149,21 +207,21 @@ func (w *writer) node(n Node) bool {
 
 // alt prints the first branch that can be printed and leaves no value of the
 // whole Alt unprinted.
-func (w *writer) alt(n Alt) bool {
-	var given []string
-	mentions(n, func(name string) bool {
-		if w.has(name) && !slices.Contains(given, name) {
+func (w *writer) alt(s *sheet) bool {
+	var room [8]string
+	given := room[:0]
+	for _, name := range s.names {
+		if w.has(name) {
 			given = append(given, name)
 		}
-		return false
-	})
+	}
 branches:
-	for _, branch := range n {
-		if _, ok := branch.(Only); ok {
+	for _, branch := range s.below {
+		if _, ok := branch.node.(Only); ok {
 			continue
 		}
 		for _, name := range given {
-			if !mentions(branch, func(s string) bool { return s == name }) {
+			if !slices.Contains(branch.names, name) {
 				continue branches
 			}
 		}

@@ -22,21 +22,28 @@ type lineFunc struct {
 	last func() error
 }
 
-// kinds, in the order of `?`. Those that send the output elsewhere (append,
-// redirect, tee) belong here as well, once there are files to send it to.
+// kinds, in the order of `?`. Those without make are not a matter of lines:
+// see destination.go.
 var kinds = []kind{
+	{wordAppend, "Append redirected output to URL (URLs supporting append operation only)", nil},
 	{"begin", "Begin with the line that matches", begin},
 	{"count", "Count number of lines which match regexp", count},
 	{"exclude", "Exclude lines that match", exclude},
+	{wordFormat, "Format the output using the specified spec file", nil},
 	{"include", "Include lines that match", include},
+	{wordJSON, "Print the data behind the output as JSON", nil},
+	{wordRedirect, "Redirect output to URL", nil},
 	{"section", "Filter a section of output", section},
+	{wordTee, "Copy output to URL", nil},
 }
 
 // A Filter is what follows the `|` of a line.
 type Filter struct {
-	kind   kind
-	re     *regexp.Regexp
-	invert bool // section exclude
+	kind      kind
+	re        *regexp.Regexp
+	invert    bool   // section exclude
+	url       string // append, redirect, tee, format
+	appending bool   // append, tee /append
 }
 
 // Split finds the `|` that ends the command of a line: the first one behind a
@@ -97,6 +104,9 @@ func Parse(line string, at int) (*Filter, error) {
 		return nil, fail(grammar.Ambiguous, start, 1)
 	}
 	f := &Filter{kind: k}
+	if k.make == nil {
+		return f, f.parseURL(line, end)
+	}
 	pattern := strings.TrimLeft(line[end:], " ") // blanks at its end count
 	if k.word == "section" {
 		if rest, ok := strings.CutPrefix(pattern, "include "); ok {
@@ -138,6 +148,9 @@ func Help(line string, at int) (grammar.Help, error) {
 		}
 		return h, &grammar.SyntaxError{Kind: kind, Line: line, Offset: start, Progress: 1}
 	}
+	if k.make == nil {
+		return urlHelp(k, line, end)
+	}
 	if strings.TrimLeft(line[end:], " ") != "" {
 		return grammar.Help{Entries: []grammar.HelpEntry{{Word: "LINE"}}, CR: true}, nil
 	}
@@ -164,8 +177,12 @@ func Complete(line string, at int) (rest string, ok bool) {
 }
 
 // Writer filters what is written to it into out. Close writes what is left:
-// a line without end, a count. It does not close out.
+// a line without end, a count. It does not close out. A filter with a
+// Destination, or for JSON, passes everything on.
 func (f *Filter) Writer(out io.Writer) io.WriteCloser {
+	if f.kind.make == nil {
+		return &lines{do: lineFunc{line: func(line []byte) error { _, err := out.Write(line); return err }}}
+	}
 	if f.invert {
 		return &lines{do: sections(out, f.re, true)}
 	}

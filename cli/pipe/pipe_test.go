@@ -93,7 +93,12 @@ func TestParseErrors(t *testing.T) {
 		{"show x |", grammar.Incomplete, 8},
 		{"show x | i", grammar.Incomplete, 10},
 		{"show x | include  ", grammar.Incomplete, 18},
-		{"show x | json", grammar.Invalid, 9},
+		{"show x | jsonp", grammar.Invalid, 9},
+		{"show x | json  now", grammar.Invalid, 15},
+		{"show x | redirect", grammar.Incomplete, 17},
+		{"show x | redirect flash:a b", grammar.Invalid, 26},
+		{"show x | tee /append", grammar.Incomplete, 20},
+		{"show x | format", grammar.Incomplete, 15},
 		{"show x |  sectional y", grammar.Invalid, 10},
 	} {
 		_, at, _ := Split(c.line)

@@ -123,6 +123,7 @@ func (t *Terminal) filter(r rune) (rune, bool) {
 			r -= runeLiteral
 		}
 		if r >= ' ' && r != readline.CharBackspace && len(t.line) >= longestLine {
+			t.gate.fill()
 			t.bell()
 			return 0, false
 		}

@@ -38,6 +38,8 @@ type gate struct {
 	typed   bool // something was released
 	ended   bool // the key that ends it was released
 	end     bool // that was Ctrl-Z
+	full    bool // the line takes no more text until an edit makes room
+	long    bool // text was dropped because of that
 	err     error
 }
 
@@ -142,6 +144,22 @@ func (g *gate) openLine(help, typed bool) {
 	defer g.mu.Unlock()
 	g.waiting, g.armed, g.help, g.typed = true, false, help, typed
 	g.ended, g.end, g.err = false, false, nil
+	g.full, g.long = false, false
+}
+
+// fill is told that the line is full. What is typed on is dropped here: the
+// editor would draw the whole line again for each character.
+func (g *gate) fill() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.full, g.long = true, true
+}
+
+// wasLong tells whether text of the line was dropped.
+func (g *gate) wasLong() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.long
 }
 
 // closeLine says how the line ended.
@@ -222,6 +240,13 @@ func (g *gate) release() string {
 				return g.finishLine(string(rune(ctrlC)), io.EOF)
 			}
 			return ""
+		}
+		if k.act == actText || k.act == actHelp {
+			if g.full && k.text >= " " && k.text[0] != 0x7f {
+				g.long = true
+				continue
+			}
+			g.full = false
 		}
 		switch k.act {
 		case actNone:

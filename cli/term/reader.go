@@ -19,6 +19,7 @@ var (
 type Line struct {
 	Text string
 	End  bool // ended by Ctrl-Z instead of Enter
+	Long bool // longer than a line can be; Text is only its beginning
 }
 
 // Options of one ReadLine. The callbacks run while the line is open and get

@@ -111,6 +111,9 @@ func (t *Terminal) SetSize(columns, rows int) {
 	t.gate.requestWake()
 }
 
+// Resized says that Config.Size has changed.
+func (t *Terminal) Resized() { t.gate.requestWake() }
+
 // Interrupted has f called for each Ctrl-C and Ctrl-^ outside of a read.
 func (t *Terminal) Interrupted(f func()) (stop func()) {
 	t.gate.mu.Lock()
@@ -160,6 +163,9 @@ func (t *Terminal) ReadLine(ctx context.Context, prompt string, o Options) (Line
 	if err := t.ended(ctx); err != nil {
 		return Line{}, err
 	}
+	if text, ok := t.pasted(prompt, o); ok {
+		return Line{Text: text}, nil
+	}
 	if err := t.start(); err != nil {
 		return Line{}, err
 	}
@@ -198,7 +204,7 @@ func (t *Terminal) ReadLine(ctx context.Context, prompt string, o Options) (Line
 	if s.err != nil {
 		return Line{}, io.EOF
 	}
-	return Line{Text: text, End: end}, nil
+	return Line{Text: text, End: end, Long: t.gate.wasLong()}, nil
 }
 
 // ended is why no read can begin.
