@@ -12,6 +12,9 @@ import (
 // step is the distance of the sequence numbers that IOS gives.
 const step = 10
 
+// maxSequence is the highest sequence number of an entry.
+const maxSequence = 2147483647
+
 // numberedList tells the kind of a list by its number.
 func numberedList(name string) (extended, ok bool) {
 	n, err := strconv.Atoi(name)
@@ -82,12 +85,13 @@ func deleteList(c *runningconfig.Config, name string) {
 }
 
 // addEntry puts an entry in its place. An entry that is there already is left
-// where it is.
+// where it is, and so are the remarks typed before it that stand before it
+// there: a list that is pasted on itself stays what it is. Any other remark is
+// new, unless it repeats one of the remarks around it.
 func addEntry(l *runningconfig.AccessList, e runningconfig.ACE) error {
-	for _, old := range l.Entries {
-		if sameEntry(old, e) {
-			return nil
-		}
+	if at := l.Find(e); at >= 0 {
+		l.DropRepeated(at)
+		return nil
 	}
 	if e.Sequence == 0 {
 		e.Sequence = step
@@ -95,15 +99,21 @@ func addEntry(l *runningconfig.AccessList, e runningconfig.ACE) error {
 			e.Sequence = l.Entries[n-1].Sequence + step
 		}
 	}
-	if e.Sequence < 0 || e.Sequence > 2147483647 {
+	if e.Sequence < 0 || e.Sequence > maxSequence {
 		return Refusal("% Sequence numbers exceeded")
 	}
-	at, taken := slices.BinarySearchFunc(l.Entries, e.Sequence, func(x runningconfig.ACE, n int) int { return cmp.Compare(x.Sequence, n) })
-	if taken {
+	if !l.Insert(e) {
+		if taken(l, e) {
+			return nil
+		}
 		return Refusal("% Duplicate sequence number")
 	}
-	l.Entries = slices.Insert(l.Entries, at, e)
 	return nil
+}
+
+// taken tells whether the entry of that number says the same.
+func taken(l *runningconfig.AccessList, e runningconfig.ACE) bool {
+	return slices.ContainsFunc(l.Entries, func(x runningconfig.ACE) bool { return x.Sequence == e.Sequence && x.Equal(e) })
 }
 
 // removeEntry is `no SEQ` or `no` with an entry.
@@ -114,11 +124,12 @@ func removeEntry(l *runningconfig.AccessList, a grammar.Args, e runningconfig.AC
 	}
 	before := len(l.Entries)
 	l.Entries = slices.DeleteFunc(l.Entries, func(old runningconfig.ACE) bool {
-		return (e.Sequence == 0 || old.Sequence == e.Sequence) && (!given || sameEntry(old, e))
+		return (e.Sequence == 0 || old.Sequence == e.Sequence) && (!given || old.Equal(e))
 	})
 	if len(l.Entries) == before && !given {
 		return Refusal("%Specified access-list entry does not exist")
 	}
+	l.TidyRemarks()
 	return nil
 }
 
@@ -159,8 +170,8 @@ func (b *builder) accessLists() (named, numbered []*grammar.Command) {
 		{
 			Syntax: grammar.Seq{ip, lists, grammar.Kw("resequence", "Resequence Access List"),
 				grammar.Arg("Name", grammar.Word(), "Access-list name or number").From(accessListNames),
-				grammar.Arg("Start", grammar.Int(1, 2147483647), "Starting Sequence Number"),
-				grammar.Arg("Step", grammar.Int(1, 2147483647), "Step to increment the sequence number")},
+				grammar.Arg("Start", grammar.Int(1, maxSequence), "Starting Sequence Number"),
+				grammar.Arg("Step", grammar.Int(1, maxSequence), "Step to increment the sequence number")},
 			Bind:   resequenceBinding(),
 			Sample: []string{"ip access-list resequence OLD 10 5"},
 		},
@@ -210,12 +221,13 @@ func resequenceBinding() grammar.Binding {
 				return Refusal("%Access list does not exist")
 			}
 			start, by, n := a.Int("Start"), a.Int("Step"), len(l.Entries)
-			if n > 0 && (2147483647-start)/by < n-1 {
+			if n > 0 && (maxSequence-start)/by < n-1 {
 				return Refusal("% Sequence numbers exceeded")
 			}
 			for i := range l.Entries {
 				l.Entries[i].Sequence = start + i*by
 			}
+			l.Renumbered()
 			return nil
 		},
 		OnUnset: func(*root, grammar.Args) error { return nil },
@@ -287,7 +299,7 @@ func (b *builder) accessList(name string, extended bool) *grammar.Mode {
 	}
 	m.Add(&grammar.Command{
 		Syntax: grammar.Seq{
-			grammar.Opt{Node: grammar.Arg("Sequence", grammar.Int(1, 2147483647), "Sequence Number")},
+			grammar.Opt{Node: grammar.Arg("Sequence", grammar.Int(1, maxSequence), "Sequence Number")},
 			grammar.OptionalUnderNo{Node: body},
 		},
 		Bind: grammar.Custom[acl]{

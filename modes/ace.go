@@ -38,7 +38,7 @@ func extendedEntry() grammar.Node {
 	for _, p := range []struct{ name, help string }{
 		{"ahp", "Authentication Header Protocol"}, {"eigrp", "Cisco's EIGRP routing protocol"},
 		{"esp", "Encapsulation Security Payload"}, {"gre", "Cisco's GRE tunneling"},
-		{"igmp", "Internet Gateway Message Protocol"}, {"ip", "Any Internet Protocol"},
+		{"ip", "Any Internet Protocol"},
 		{"ipinip", "IP in IP tunneling"}, {"nos", "KA9Q NOS compatible IP over IP tunneling"},
 		{"ospf", "OSPF routing protocol"}, {"pcp", "Payload Compression Protocol"},
 		{"pim", "Protocol Independent Multicast"},
@@ -52,6 +52,8 @@ func extendedEntry() grammar.Node {
 	portless = grammar.Seq{others, endpoint("Src", "source"), endpoint("Dst", "destination"), options()}
 	icmp = grammar.Seq{grammar.Kw("icmp", "Internet Control Message Protocol").Sets("Protocol", "icmp"),
 		endpoint("Src", "source"), endpoint("Dst", "destination"), options(icmpTypes())}
+	igmp := grammar.Seq{grammar.Kw("igmp", "Internet Gateway Message Protocol").Sets("Protocol", "igmp"),
+		endpoint("Src", "source"), endpoint("Dst", "destination"), options(igmpTypes())}
 	flags := func() []grammar.Node {
 		var out []grammar.Node
 		for _, f := range tcpFlags {
@@ -63,7 +65,7 @@ func extendedEntry() grammar.Node {
 		endpoint("Src", "source"), ports("Src", tcpPorts), endpoint("Dst", "destination"), ports("Dst", tcpPorts), options(flags()...)}
 	udp = grammar.Seq{grammar.Kw("udp", "User Datagram Protocol").Sets("Protocol", "udp"),
 		endpoint("Src", "source"), ports("Src", udpPorts), endpoint("Dst", "destination"), ports("Dst", udpPorts), options()}
-	return grammar.Alt{remark, grammar.Seq{action, grammar.Alt{icmp, tcp, udp, portless}}}
+	return grammar.Alt{remark, grammar.Seq{action, grammar.Alt{icmp, igmp, tcp, udp, portless}}}
 }
 
 var tcpFlags = []struct{ name, help string }{
@@ -124,11 +126,34 @@ func entryOptions() []grammar.Node {
 		grammar.Seq{grammar.Kw("precedence", "Match packets with given precedence value"), grammar.Arg("precedence", precedenceValue, "Precedence value")},
 		grammar.Seq{grammar.Kw("tos", "Match packets with given TOS value"), grammar.Arg("tos", tosValue, "Type of service value")},
 		grammar.Kw("fragments", "Check non-initial fragments").Sets("fragments", true),
-		grammar.Seq{grammar.Kw("time-range", "Specify a time-range"), grammar.Arg("time-range", grammar.Word(), "Time-range entry name")},
+		timeToLive(),
+		grammar.Seq{grammar.Kw("time-range", "Specify a time-range"), grammar.Arg("time-range", grammar.Word(), "Time-range entry name").From(timeRangeNames)},
 		grammar.Alt{
 			grammar.Kw("log", "Log matches against this entry").Sets("Log", "log"),
 			grammar.Kw("log-input", "Log matches against this entry, including input interface").Sets("Log", "log-input"),
 		},
+	}
+}
+
+// timeToLive is a condition on the TTL of a packet.
+func timeToLive() grammar.Node {
+	value := func(name string) grammar.Node { return grammar.Arg(name, grammar.Int(0, 255), "TTL value") }
+	op := func(word, help string) grammar.Keyword { return grammar.Kw(word, help).Sets("TTL", word) }
+	return grammar.Seq{grammar.Kw("ttl", "Match packets with given TTL value"), grammar.Alt{
+		grammar.Seq{op("eq", "Match only packets on a given TTL number"), value("TTLLow")},
+		grammar.Seq{op("gt", "Match only packets with a greater TTL number"), value("TTLLow")},
+		grammar.Seq{op("lt", "Match only packets with a lower TTL number"), value("TTLLow")},
+		grammar.Seq{op("neq", "Match only packets not on a given TTL number"), value("TTLLow")},
+		grammar.Seq{op("range", "Match only packets in the range of TTLs"), value("TTLLow"), value("TTLHigh")},
+	}}
+}
+
+// igmpTypes is an IGMP message by name or number.
+func igmpTypes() grammar.Node {
+	return grammar.Alt{
+		choice("IGMP", "dvmrp", "Distance Vector Multicast Routing Protocol", "host-query", "Host query", "host-report", "Host report",
+			"pim", "Protocol Independent Multicast", "trace", "Multicast trace"),
+		grammar.Arg("IGMPType", grammar.Int(0, 15), "IGMP message type"),
 	}
 }
 
@@ -201,6 +226,12 @@ func entryOf(a grammar.Args, extended bool) runningconfig.ACE {
 	if v := icmpOption(a); v != "" {
 		e.Options = append(e.Options, v)
 	}
+	switch v := a.String("IGMP"); {
+	case v != "":
+		e.Options = append(e.Options, v)
+	case a.Has("IGMPType"):
+		e.Options = append(e.Options, strconv.Itoa(a.Int("IGMPType")))
+	}
 	for _, o := range []string{"dscp", "precedence", "tos"} {
 		if v := a.String(o); v != "" {
 			e.Options = append(e.Options, o+" "+v)
@@ -208,6 +239,13 @@ func entryOf(a grammar.Args, extended bool) runningconfig.ACE {
 	}
 	if a.Bool("fragments") {
 		e.Options = append(e.Options, "fragments")
+	}
+	if v := a.String("TTL"); v != "" {
+		v = fmt.Sprintf("ttl %s %d", v, a.Int("TTLLow"))
+		if a.Has("TTLHigh") {
+			v += " " + strconv.Itoa(a.Int("TTLHigh"))
+		}
+		e.Options = append(e.Options, v)
 	}
 	if v := a.String("time-range"); v != "" {
 		e.Options = append(e.Options, "time-range "+v)
@@ -285,10 +323,20 @@ func entryArgs(e runningconfig.ACE, extended bool) grammar.Args {
 		word, value, valued := strings.Cut(o, " ")
 		first, err := strconv.Atoi(word)
 		switch {
+		case err == nil && e.Protocol == "igmp":
+			a["IGMPType"] = first
 		case err == nil:
 			a["ICMPType"] = first
 			if code, err := strconv.Atoi(value); err == nil {
 				a["ICMPCode"] = code
+			}
+		case word == "ttl":
+			for i, f := range strings.Fields(value) {
+				if n, err := strconv.Atoi(f); err == nil {
+					a[[]string{"TTL", "TTLLow", "TTLHigh"}[i]] = n
+				} else {
+					a["TTL"] = f
+				}
 			}
 		case valued:
 			a[word] = value
@@ -296,6 +344,8 @@ func entryArgs(e runningconfig.ACE, extended bool) grammar.Args {
 			a["Log"] = word
 		case word == "fragments":
 			a[word] = true
+		case e.Protocol == "igmp":
+			a["IGMP"] = word
 		case e.Protocol == "icmp":
 			a["ICMP"] = word
 		default:
@@ -330,14 +380,4 @@ func endpointArgs(e runningconfig.Endpoint, side string, a grammar.Args) {
 	if len(e.Ports) > 1 {
 		a[side+"High"] = int(e.Ports[1])
 	}
-}
-
-// sameEntry compares entries without their numbers.
-func sameEntry(x, y runningconfig.ACE) bool {
-	end := func(a, b runningconfig.Endpoint) bool {
-		return a.Any == b.Any && a.Host == b.Host && a.Addr == b.Addr && a.Wildcard == b.Wildcard &&
-			a.PortOp == b.PortOp && slices.Equal(a.Ports, b.Ports)
-	}
-	return x.Remark == y.Remark && x.Permit == y.Permit && x.Protocol == y.Protocol &&
-		end(x.Src, y.Src) && end(x.Dst, y.Dst) && slices.Equal(x.Options, y.Options)
 }

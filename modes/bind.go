@@ -13,6 +13,9 @@ type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
+// Verbatim says that a refusal prints as it stands, without `% ` before it.
+func (r Refusal) Verbatim() bool { return true }
+
 // incomplete is the answer to a line that lacks what only its binding can miss.
 const incomplete = Refusal("% Incomplete command.")
 

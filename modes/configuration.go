@@ -31,17 +31,22 @@ var reading = sync.OnceValue(func() *builder { return build(nil) })
 func build(op Operator) *builder {
 	b := &builder{op: op}
 	b.global = &grammar.Mode{Name: "config", Prompt: prompt("(config)")}
-	b.add(b.rsaKeys())
+	b.add(b.rsaKeys(), b.keyFiles())
 	for _, s := range b.identification() {
 		b.add(s)
 	}
-	vrfs, tracks, classes, routers, routeMaps := b.stanzas()
-	b.add(vrfs)
+	routers, routeMaps := b.stanzas()
+	b.add(b.vrfs())
 	for _, s := range b.names() {
 		b.add(s)
 	}
-	b.add(tracks)
-	b.add(classes)
+	b.add([]*grammar.Command{b.track()})
+	b.add([]*grammar.Command{b.timeRange()})
+	b.add(b.pki())
+	b.add(b.archive())
+	b.add([]*grammar.Command{b.classMap()})
+	b.add([]*grammar.Command{b.policyMap()})
+	b.add(b.keyrings())
 	b.add(b.isakmp())
 	lifetime, transforms, profiles := b.ipsec()
 	b.add(lifetime)
@@ -52,12 +57,14 @@ func build(op Operator) *builder {
 	b.add(b.interfaces())
 	b.add(routers)
 	before, after := b.forwarding()
-	b.add(before, b.routes(), after)
+	b.add(before, b.multicast(), b.routes(), []*grammar.Command{b.ipv6Routes()}, after)
 	named, numbered := b.accessLists()
 	b.add(named)
 	b.add(b.remoteLogging())
 	b.add(numbered)
 	b.add(routeMaps)
+	b.add(b.snmp())
+	b.add([]*grammar.Command{b.ipv6AccessList()})
 	for _, s := range b.closing() {
 		b.add(s)
 	}

@@ -45,13 +45,26 @@ func findMap(c *runningconfig.Config, name string) *runningconfig.CryptoMap {
 }
 
 // ensureMap finds a map or makes an empty one.
-func ensureMap(c *runningconfig.Config, name string) *runningconfig.CryptoMap {
+func ensureMap(c *runningconfig.Config, a grammar.Args) (*runningconfig.CryptoMap, error) {
+	name := a.String("Name")
 	if m := findMap(c, name); m != nil {
-		return m
+		if m.IPv6 != a.Bool("IPv6") {
+			return nil, Refusal("% Crypto-map " + name + " already exists as a map of " + map[bool]string{false: "IPv4", true: "IPv6"}[m.IPv6] + " traffic")
+		}
+		return m, nil
 	}
-	m := &runningconfig.CryptoMap{Name: name}
+	m := &runningconfig.CryptoMap{Name: name, IPv6: a.Bool("IPv6")}
 	c.CryptoMaps = append(c.CryptoMaps, m)
-	return m
+	return m, nil
+}
+
+// mapArgs begins the values of a line of a map.
+func mapArgs(m *runningconfig.CryptoMap) grammar.Args {
+	a := grammar.Args{"Name": m.Name}
+	if m.IPv6 {
+		a["IPv6"] = true
+	}
+	return a
 }
 
 // dropEmptyMaps forgets maps without a line.
@@ -66,6 +79,7 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 	type root = runningconfig.Config
 	line := func(n ...grammar.Node) grammar.Seq {
 		return append(grammar.Seq{kwCrypto, grammar.Kw("map", "Enter a crypto map"),
+			grammar.Opt{Node: grammar.Kw("ipv6", "Crypto map of IPv6 traffic").Sets("IPv6", true)},
 			grammar.Arg("Name", grammar.Word(), "Crypto map tag").From(cryptoMapNames)}, n...)
 	}
 	return []*grammar.Command{
@@ -74,8 +88,11 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 				grammar.OptionalUnderNo{Node: interfaceWord("Interface", "Interface name")}),
 			Bind: grammar.Custom[root]{
 				OnSet: func(c *root, a grammar.Args) error {
-					ensureMap(c, a.String("Name")).LocalAddress = a.String("Interface")
-					return nil
+					m, err := ensureMap(c, a)
+					if err == nil {
+						m.LocalAddress = a.String("Interface")
+					}
+					return err
 				},
 				OnUnset: func(c *root, a grammar.Args) error {
 					if m := findMap(c, a.String("Name")); m != nil {
@@ -88,7 +105,9 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 					var out []grammar.Line
 					for _, m := range c.CryptoMaps {
 						if m.LocalAddress != "" {
-							out = append(out, grammar.Line{Args: grammar.Args{"Name": m.Name, "Interface": m.LocalAddress}})
+							a := mapArgs(m)
+							a["Interface"] = m.LocalAddress
+							out = append(out, grammar.Line{Args: a})
 						}
 					}
 					return out
@@ -100,10 +119,11 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 			Syntax: line(grammar.Kw("gdoi", "GDOI"), grammar.Kw("fail-close", "Fail-close mode of this crypto map")),
 			Bind: grammar.Custom[root]{
 				OnSet: func(c *root, a grammar.Args) error {
-					if m := ensureMap(c, a.String("Name")); m.FailClose == nil {
+					m, err := ensureMap(c, a)
+					if err == nil && m.FailClose == nil {
 						m.FailClose = new(runningconfig.FailClose)
 					}
-					return nil
+					return err
 				},
 				OnUnset: func(c *root, a grammar.Args) error {
 					if m := findMap(c, a.String("Name")); m != nil {
@@ -116,7 +136,7 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 					var out []grammar.Line
 					for _, m := range c.CryptoMaps {
 						if m.FailClose != nil {
-							out = append(out, grammar.Line{Args: grammar.Args{"Name": m.Name}, Sub: m.FailClose})
+							out = append(out, grammar.Line{Args: mapArgs(m), Sub: m.FailClose})
 						}
 					}
 					return out
@@ -138,6 +158,7 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 				grammar.Alt{
 					grammar.Kw("gdoi", "GDOI").Sets("Family", "gdoi"),
 					grammar.Kw("gkm", "GKM (Group Key Management)").Sets("Family", "gkm"),
+					grammar.Kw("ipsec-isakmp", "IPSEC w/ISAKMP").Sets("Family", "ipsec-isakmp"),
 				}}}),
 			Bind:      mapEntryBinding(),
 			Enter:     b.cryptoMapEntry(),
@@ -148,7 +169,14 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 				if c == nil {
 					return nil
 				}
-				if e := findMapEntry(c, a); e != nil && e.Group == "" {
+				e := findMapEntry(c, a)
+				switch {
+				case e == nil:
+				case e.Family == "ipsec-isakmp":
+					if e.ACL == "" || len(e.Kept) == 0 {
+						fmt.Fprint(t, "% NOTE: This new crypto map will remain disabled until a peer\n\tand a valid access list have been configured.\n")
+					}
+				case e.Group == "":
 					fmt.Fprint(t, "% NOTE: This new crypto map will remain disabled until a valid\n\tgroup has been configured.\n")
 				}
 				return nil
@@ -175,10 +203,16 @@ func mapEntryBinding() grammar.Opener {
 			if !a.Has("Sequence") {
 				return incomplete
 			}
-			if findMapEntry(c, a) != nil {
+			if e := findMapEntry(c, a); e != nil {
+				if m := findMap(c, a.String("Name")); m.IPv6 != a.Bool("IPv6") || (e.Family == "ipsec-isakmp") != (a.String("Family") == "ipsec-isakmp") {
+					return Refusal(fmt.Sprintf("%% Attempt to change type of existing crypto map %s %d is not allowed.", m.Name, e.Sequence))
+				}
 				return nil
 			}
-			m := ensureMap(c, a.String("Name"))
+			m, err := ensureMap(c, a)
+			if err != nil {
+				return err
+			}
 			e := &runningconfig.CryptoMapEntry{Sequence: a.Int("Sequence"), Family: a.String("Family")}
 			at, _ := slices.BinarySearchFunc(m.Entries, e, func(x, y *runningconfig.CryptoMapEntry) int {
 				return cmp.Compare(x.Sequence, y.Sequence)
@@ -210,8 +244,9 @@ func mapEntryBinding() grammar.Opener {
 			var out []grammar.Line
 			for _, m := range c.CryptoMaps {
 				for _, e := range m.Entries {
-					out = append(out, grammar.Line{Sub: e, Args: grammar.Args{
-						"Name": m.Name, "Sequence": e.Sequence, "Family": cmp.Or(e.Family, "gdoi")}})
+					a := mapArgs(m)
+					a["Sequence"], a["Family"] = e.Sequence, cmp.Or(e.Family, "gdoi")
+					out = append(out, grammar.Line{Sub: e, Args: a})
 				}
 			}
 			return out
@@ -232,7 +267,8 @@ func (b *builder) cryptoMapEntry() *grammar.Mode {
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("set", "Set values for encryption/decryption"), grammar.Kw("group", "Set the group parameters"),
 				grammar.OptionalUnderNo{Node: grammar.Arg("", grammar.Word(), "Group name").From(groupNames)}},
-			Bind: leaf(func(e *entry) *string { return &e.Group }, ""),
+			Bind:   leaf(func(e *entry) *string { return &e.Group }, ""),
+			Before: b.groupOfMap,
 			Run: func(_ context.Context, t grammar.Terminal, a grammar.Args) error {
 				c, name := b.config(), a.String("")
 				if c == nil || name == "" || slices.Contains(groupNames(c), name) {
@@ -242,9 +278,45 @@ func (b *builder) cryptoMapEntry() *grammar.Mode {
 				return nil
 			},
 		},
-		matchAddress(func(e *entry) *string { return &e.ACL }),
 	)
+	m.Add(peerLines()...)
+	m.Add(matchAddress(func(e *entry) *string { return &e.ACL }))
 	return m
+}
+
+// peerLines are the lines of an entry that negotiates with a peer of its own,
+// which this device does not do.
+func peerLines() []*grammar.Command {
+	kept := func(e *runningconfig.CryptoMapEntry) *[]string { return &e.Kept }
+	set := grammar.Kw("set", "Set values for encryption/decryption")
+	return []*grammar.Command{
+		store(kept, 0, grammar.Seq{set, grammar.Kw("peer", "Allowed Encryption/Decryption peer."), grammar.Arg("Peer", grammar.HostOrAddress(), "IP address or hostname of peer"),
+			grammar.OptionalUnderNo{Node: grammar.Opt{Node: mark("default", "Make this peer the default")}}}, "Peer"),
+		store(kept, single, grammar.Seq{set, grammar.Kw("transform-set", "Specify list of transform sets in priority order"),
+			grammar.Rep{Node: grammar.Arg("Sets", grammar.Word(), "Proposal tag").From(transformSetNames), Max: 6}}),
+		store(kept, single, grammar.Seq{set, grammar.Kw("pfs", "Specify pfs settings"), choice("",
+			"group1", "D-H Group1 (768-bit modp)", "group14", "D-H Group14 (2048-bit modp)", "group19", "D-H Group19 (256-bit ecp)",
+			"group2", "D-H Group2 (1024-bit modp)", "group20", "D-H Group20 (384-bit ecp)", "group5", "D-H Group5 (1536-bit modp)")}),
+		store(kept, single, grammar.Seq{set, grammar.Kw("isakmp-profile", "Specify isakmp Profile"),
+			grammar.Arg("", grammar.Word(), "ISAKMP profile name").From(isakmpProfileNames)}),
+		store(kept, single, grammar.Seq{set, grammar.Kw("security-association", "Security association parameters"), grammar.Kw("lifetime", "Security association lifetime"),
+			grammar.Kw("seconds", "Time-based key duration"), grammar.Arg("", grammar.Int(120, 2592000), "Security association duration in seconds")}),
+		store(kept, single, grammar.Seq{grammar.Kw("reverse-route", "Reverse Route Injection."), grammar.Opt{Node: mark("static", "Create routes based on static ACLs permanently")}}),
+		store(kept, single, keywords("qos pre-classify", "Enable QOS classification before packets are encrypted")),
+	}
+}
+
+// groupOfMap refuses a group of IPv6 where no map is.
+func (b *builder) groupOfMap(_ context.Context, _ grammar.Terminal, m grammar.Match) (bool, error) {
+	c := b.config()
+	if c == nil || m.No || m.Default {
+		return true, nil
+	}
+	six := slices.ContainsFunc(c.CryptoMaps, func(m *runningconfig.CryptoMap) bool { return m.IPv6 })
+	if g := findGroup(c, m.Args.String("")); g != nil && g.IPv6 && !six {
+		return false, Refusal("% Group " + g.Name + " is an IPv6 group and Crypto map is for IPv4.Please set an IPv4 group.")
+	}
+	return true, nil
 }
 
 // failClose is `crypto map M gdoi fail-close`.

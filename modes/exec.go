@@ -22,8 +22,13 @@ type execCommands struct {
 func Exec(view View, op Operator) *grammar.Mode {
 	x := &execCommands{view: view, op: op, mode: &grammar.Mode{Name: "exec"}}
 	x.session()
+	x.lines()
 	x.probes()
 	x.files()
+	x.copying()
+	x.configuring()
+	x.archives()
+	x.reloading()
 	x.crypto()
 	x.clear()
 	x.debug()
@@ -31,6 +36,9 @@ func Exec(view View, op Operator) *grammar.Mode {
 	x.showIP()
 	x.showGDOI()
 	x.showCrypto()
+	x.showPlatform()
+	x.everyday()
+	x.parserDump()
 	return x.mode
 }
 
@@ -53,9 +61,17 @@ func (x *execCommands) show(level int, syntax grammar.Node, f func(v View, a gra
 		if err := f(x.view, a, &d); err != nil {
 			return err
 		}
-		_, err := d.WriteTo(t)
-		return err
+		return emit(t, &d)
 	})
+}
+
+// emit gives a document to a terminal: its data, if that is wanted, or its text.
+func emit(t grammar.Terminal, d *show.Doc) error {
+	if taken, err := grammar.Offer(t, d.Data); taken || err != nil {
+		return err
+	}
+	_, err := d.WriteTo(t)
+	return err
 }
 
 // Words that many commands share.

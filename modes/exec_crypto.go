@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"coterie/cli/grammar"
-	"coterie/internal/syslog"
 	"coterie/xfrm"
 )
 
@@ -21,10 +20,10 @@ func (x *execCommands) crypto() {
 		grammar.Kw("group", "Name of the group"), grammar.Arg("Group", grammar.Word(), "Group name or identity number").From(groupNames),
 		grammar.Kw("ipsec", "IPsec SA commands"), grammar.Kw("direction", "Specify the direction of the IPsec SA"),
 		grammar.Alt{
-			grammar.Kw("both", "IPsec SA will only accept cipher text and will encrypt the packet before forwarding it out").Sets("Direction", xfrm.Both),
+			grammar.Kw("both", "IPsec SA will only accept cipher text and will encrypt the packet\n              before forwarding it out").Sets("Direction", xfrm.Both),
 			grammar.Seq{grammar.Kw("inbound", "Specify IPsec SA inbound options"), grammar.Alt{
-				grammar.Kw("only", "IPsec SA will accept both cipher/plain text and will forward the packet in clear.").Sets("Direction", xfrm.InboundOnly),
-				grammar.Kw("optional", "IPsec SA will accept both cipher/plain text and will encrypt the packet before forwarding it out").Sets("Direction", xfrm.InboundOptional),
+				grammar.Kw("only", "IPsec SA will accept both cipher/plain text and will forward the\n               packet in clear.").Sets("Direction", xfrm.InboundOnly),
+				grammar.Kw("optional", "IPsec SA will accept both cipher/plain text and will encrypt the\n                 packet before forwarding it out").Sets("Direction", xfrm.InboundOptional),
 			}},
 		}},
 		func(ctx context.Context, _ grammar.Terminal, a grammar.Args) error {
@@ -87,85 +86,5 @@ func (x *execCommands) clear() {
 				return err
 			}
 			return x.op.ClearCounters(ctx, a.String("Interface"))
-		})
-}
-
-// debugTopic is one `debug` command and its line in `show debugging`.
-type debugTopic struct {
-	words grammar.Node
-	topic syslog.Topic
-	name  string
-}
-
-func (x *execCommands) debugTopics() []debugTopic {
-	gm, ks := grammar.Kw("gm", "Group member debugging"), grammar.Kw("ks", "Key server debugging")
-	all := grammar.Kw("all-features", "All features")
-	registration := grammar.Kw("registration", "Registration")
-	rekey := grammar.Kw("rekey", "Rekey")
-	infrastructure := grammar.Kw("infrastructure", "Infrastructure")
-	replay := grammar.Kw("replay", "Anti-replay")
-	gdoi := func(words ...grammar.Node) grammar.Node { return append(grammar.Seq{kwCrypto, kwGDOI}, words...) }
-	allGM := syslog.DebugGMRegistration | syslog.DebugGMRekey | syslog.DebugGMACLs | syslog.DebugGMInfrastructure | syslog.DebugGMReplay
-	allKS := syslog.DebugKSRegistration | syslog.DebugKSRekey | syslog.DebugKSInfrastructure | syslog.DebugKSReplay
-	return []debugTopic{
-		{gdoi(), syslog.DebugGDOI, "Crypto GDOI"},
-		{gdoi(gm), allGM, "Crypto GDOI Group Member"},
-		{gdoi(gm, all), allGM, "Crypto GDOI Group Member"},
-		{gdoi(gm, registration), syslog.DebugGMRegistration, "Crypto GDOI Group Member Registration"},
-		{gdoi(gm, rekey), syslog.DebugGMRekey, "Crypto GDOI Group Member Rekey"},
-		{gdoi(gm, grammar.Kw("acls", "Access lists")), syslog.DebugGMACLs, "Crypto GDOI Group Member ACLs"},
-		{gdoi(gm, infrastructure), syslog.DebugGMInfrastructure, "Crypto GDOI Group Member Infrastructure"},
-		{gdoi(gm, replay), syslog.DebugGMReplay, "Crypto GDOI Group Member Replay"},
-		{gdoi(ks), allKS, "Crypto GDOI Key Server"},
-		{gdoi(ks, all), allKS, "Crypto GDOI Key Server"},
-		{gdoi(ks, registration), syslog.DebugKSRegistration, "Crypto GDOI Key Server Registration"},
-		// `debug crypto gdoi ks rekey` typed on a member shows its own rekeys too.
-		{gdoi(ks, rekey), syslog.DebugKSRekey | syslog.DebugGMRekey, "Crypto GDOI Key Server Rekey"},
-		{gdoi(ks, infrastructure), syslog.DebugKSInfrastructure, "Crypto GDOI Key Server Infrastructure"},
-		{gdoi(ks, replay), syslog.DebugKSReplay, "Crypto GDOI Key Server Replay"},
-		{grammar.Seq{kwCrypto, grammar.Kw("isakmp", "ISAKMP Key Management")}, syslog.DebugISAKMP, "Crypto ISAKMP"},
-		{grammar.Seq{kwCrypto, grammar.Kw("ipsec", "IPSEC processing")}, syslog.DebugIPsec, "Crypto IPSEC"},
-	}
-}
-
-// debug declares debug, undebug, no debug and show debugging.
-func (x *execCommands) debug() {
-	debug := grammar.Kw("debug", "Debugging functions")
-	undebug := grammar.Alt{
-		grammar.Kw("undebug", "Disable debugging functions"),
-		grammar.Seq{grammar.Kw("no", "Disable debugging functions"), grammar.Kw("debug", "Debugging functions")},
-	}
-	topics := x.debugTopics()
-	for _, d := range topics {
-		for _, on := range []bool{true, false} {
-			verb, state := grammar.Node(debug), "on"
-			if !on {
-				verb, state = undebug, "off"
-			}
-			x.run(privilegedLevel, grammar.Seq{verb, d.words}, func(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-				x.op.Debug(d.topic, on)
-				fmt.Fprintf(t, "%s debugging is %s\n", d.name, state)
-				return nil
-			})
-		}
-	}
-	x.run(privilegedLevel, grammar.Seq{undebug, grammar.Kw("all", "Disable all debugging")},
-		func(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-			x.op.Debug(^syslog.Topic(0), false)
-			fmt.Fprintln(t, "All possible debugging has been turned off")
-			return nil
-		})
-	x.run(userLevel, grammar.Seq{kwShow, grammar.Kw("debugging", "State of each debugging option")},
-		func(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-			on := x.view.Debugging()
-			said := map[string]bool{}
-			for _, d := range topics[1:] {
-				single := d.topic&(d.topic-1) == 0 || d.topic == syslog.DebugKSRekey|syslog.DebugGMRekey
-				if single && d.topic&on == d.topic && !said[d.name] {
-					said[d.name] = true
-					fmt.Fprintf(t, "%s debugging is on\n", d.name)
-				}
-			}
-			return nil
 		})
 }

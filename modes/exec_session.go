@@ -3,39 +3,31 @@ package modes
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"coterie/cli/grammar"
 )
 
 // session declares what acts on the session itself.
 func (x *execCommands) session() {
-	x.run(0, grammar.Seq{grammar.Kw("enable", "Turn on privileged commands"),
-		grammar.Opt{Node: grammar.Arg("Level", grammar.Int(0, 15), "Enable level")}},
-		func(_ context.Context, t grammar.Terminal, a grammar.Args) error {
-			level := privilegedLevel
-			if a.Has("Level") {
-				level = a.Int("Level")
-			}
-			t.Session().SetLevel(level)
-			return nil
-		})
-	x.run(0, grammar.Seq{grammar.Kw("disable", "Turn off privileged commands"),
-		grammar.Opt{Node: grammar.Arg("Level", grammar.Int(0, 15), "Privilege level to go to")}},
-		func(_ context.Context, t grammar.Terminal, a grammar.Args) error {
-			level := userLevel
-			if a.Has("Level") {
-				level = a.Int("Level")
-			}
-			t.Session().SetLevel(min(level, t.Session().Level()))
-			return nil
-		})
+	x.enable()
 	quit := func(_ context.Context, t grammar.Terminal, _ grammar.Args) error { t.Session().Quit(); return nil }
 	x.run(0, grammar.Kw("exit", "Exit from the EXEC"), quit)
 	x.run(0, grammar.Kw("logout", "Exit from the EXEC"), quit)
 	x.run(0, grammar.Kw("quit", "Exit from the EXEC"), quit)
-	x.run(privilegedLevel, grammar.Seq{grammar.Kw("configure", "Enter configuration mode"),
-		grammar.Kw("terminal", "Configure from the terminal")},
-		func(_ context.Context, t grammar.Terminal, _ grammar.Args) error { t.Session().Configure(); return nil })
+	configure := grammar.Kw("configure", "Enter configuration mode")
+	x.run(privilegedLevel, grammar.Seq{configure, grammar.Kw("terminal", "Configure from the terminal")},
+		func(_ context.Context, t grammar.Terminal, _ grammar.Args) error { return x.enter(t, false) })
+	x.run(privilegedLevel, configure, func(ctx context.Context, t grammar.Terminal, _ grammar.Args) error {
+		from, err := t.Ask(ctx, "Configuring from terminal, memory, or network [terminal]? ")
+		if err != nil {
+			return err
+		}
+		if from = strings.ToLower(strings.TrimSpace(from)); !strings.HasPrefix("terminal", from) {
+			return fmt.Errorf("?Must be \"terminal\"")
+		}
+		return x.enter(t, false)
+	})
 
 	terminal := grammar.Kw("terminal", "Set terminal line parameters")
 	no := grammar.Kw("no", "Negate a command or set its defaults")
@@ -70,18 +62,4 @@ func (x *execCommands) session() {
 		t.Session().SetMonitor(false)
 		return nil
 	})
-}
-
-func showHistory(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-	for _, line := range t.Session().History() {
-		if _, err := fmt.Fprintf(t, "  %s\n", line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func showPrivilege(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-	_, err := fmt.Fprintf(t, "Current privilege level is %d\n", t.Session().Level())
-	return err
 }

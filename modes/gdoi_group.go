@@ -1,8 +1,11 @@
 package modes
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"coterie/cli/grammar"
 	runningconfig "coterie/running-config"
@@ -43,33 +46,75 @@ func (b *builder) groups() []*grammar.Command {
 		list: func(c *root) *[]*runningconfig.Group { return &c.Groups },
 		is:   func(g *runningconfig.Group, a grammar.Args) bool { return g.Name == a.String("Name") },
 		make: func(a grammar.Args) *runningconfig.Group {
-			return &runningconfig.Group{Name: a.String("Name"), Family: a.String("Family")}
+			return &runningconfig.Group{Name: a.String("Name"), Family: a.String("Family"), IPv6: a.Bool("IPv6")}
 		},
 		args: func(g *runningconfig.Group) grammar.Args {
 			a := grammar.Args{"Name": g.Name, "Family": "gdoi"}
 			if g.Family != "" {
 				a["Family"] = g.Family
 			}
+			if g.IPv6 {
+				a["IPv6"] = true
+			}
 			return a
 		},
 		keep: func(c *root, g *runningconfig.Group) error {
-			for _, m := range c.CryptoMaps {
-				refers := slices.ContainsFunc(m.Entries, func(e *runningconfig.CryptoMapEntry) bool { return e.Group == g.Name })
-				if refers && len(interfacesWith(c, m.Name)) > 0 {
-					return Refusal("% GDOI or GKM group doesn't exist or attempted to delete when actively referred by crypto map")
-				}
+			if referred(c, g.Name) {
+				return Refusal("% GDOI or GKM group doesn't exist or attempted to delete when actively referred by crypto map")
 			}
 			return nil
 		},
 	}
+	opener := o.opener().(grammar.Custom[root])
+	set := opener.OnSet
+	opener.OnSet = func(c *root, a grammar.Args) error {
+		g := findGroup(c, a.String("Name"))
+		if g != nil && g.IPv6 != a.Bool("IPv6") {
+			return Refusal("% Group " + g.Name + " already exists as an " + map[bool]string{false: "IPv4", true: "IPv6"}[g.IPv6] + " group.")
+		}
+		return set(c, a)
+	}
 	return []*grammar.Command{{
 		Syntax: grammar.Seq{kwCrypto, family, grammar.Kw("group", "Configure a group"),
+			grammar.Opt{Node: grammar.Kw("ipv6", "Configure an IPv6 group").Sets("IPv6", true)},
 			grammar.Arg("Name", grammar.Word(), "Group name").From(groupNames)},
-		Bind:      o.opener(),
+		Bind:      opener,
+		Before:    b.removeGroup,
 		Enter:     b.group(),
 		Immediate: true, // for its `no`
 	}}
 }
+
+func findGroup(c *runningconfig.Config, name string) *runningconfig.Group {
+	if i := slices.IndexFunc(c.Groups, func(g *runningconfig.Group) bool { return g.Name == name }); i >= 0 {
+		return c.Groups[i]
+	}
+	return nil
+}
+
+// referred tells whether a crypto map names the group.
+func referred(c *runningconfig.Config, group string) bool {
+	return slices.ContainsFunc(c.CryptoMaps, func(m *runningconfig.CryptoMap) bool {
+		return slices.ContainsFunc(m.Entries, func(e *runningconfig.CryptoMapEntry) bool { return e.Group == group })
+	})
+}
+
+// removeGroup asks before a group that is served here goes with its keys.
+func (b *builder) removeGroup(ctx context.Context, t grammar.Terminal, m grammar.Match) (bool, error) {
+	c := b.config()
+	if !m.No && !m.Default || c == nil {
+		return true, nil
+	}
+	g := findGroup(c, m.Args.String("Name"))
+	if g == nil || g.Local == nil || referred(c, g.Name) {
+		return true, nil
+	}
+	fmt.Fprint(t, "% The Key Server will destroy created policies.\n% All Group Members are required to re-register.\n\n")
+	return confirm(ctx, t, "Do you want to continue? [yes/no]: ")
+}
+
+// mostServers is how many key servers a member knows.
+const mostServers = 8
 
 // group is `crypto gdoi group NAME`.
 func (b *builder) group() *grammar.Mode {
@@ -97,10 +142,14 @@ func (b *builder) group() *grammar.Mode {
 		b.localServer(m, server),
 		&grammar.Command{
 			Syntax: grammar.Seq{server, grammar.Alt{
-				grammar.Seq{grammar.Kw("address", "Identify the group server by address"), grammar.Kw("ipv4", "IPv4 address"),
-					grammar.Arg("Address", grammar.IPv4(), "Address of the group server")},
-				grammar.Seq{grammar.Kw("hostname", "Identify the group server by hostname"), grammar.Kw("ipv4", "Resolve to an IPv4 address"),
-					grammar.Arg("Hostname", grammar.Word(), "Hostname of the group server")},
+				grammar.Seq{grammar.Kw("address", "Identify the group server by address"), grammar.Alt{
+					grammar.Seq{grammar.Kw("ipv4", "IPv4 address"), grammar.Arg("Address", grammar.IPv4(), "Address of the group server")},
+					grammar.Seq{grammar.Kw("ipv6", "IPv6 address").Sets("IPv6", true), grammar.Arg("Address", ipv6Address, "Address of the group server")},
+				}},
+				grammar.Seq{grammar.Kw("hostname", "Identify the group server by hostname"), grammar.Alt{
+					grammar.Seq{grammar.Kw("ipv4", "Resolve to an IPv4 address"), grammar.Arg("Hostname", grammar.Word(), "Hostname of the group server")},
+					grammar.Seq{grammar.Kw("ipv6", "Resolve to an IPv6 address").Sets("IPv6", true), grammar.Arg("Hostname", grammar.Word(), "Hostname of the group server")},
+				}},
 			}},
 			Bind: serverBinding(),
 		},
@@ -115,7 +164,27 @@ func (b *builder) group() *grammar.Mode {
 			Bind: flag(func(g *group) *bool { return &g.FailCloseRevert }),
 		},
 		keep(kept, "client pfs", "Perfect forward secrecy of the group's keys", single|bare|defaults),
-		keep(kept, "client protocol", "Protocol that the group member registers by", single),
+		store(kept, single, grammar.Seq{client, grammar.Kw("protocol", "Protocol that the group member registers by"),
+			grammar.Kw("gikev2", "Register by G-IKEv2"), grammar.Arg("", grammar.Word(), "IKEv2 profile name")}),
+		&grammar.Command{ // the default, which replaces the other
+			Syntax: grammar.Seq{client, grammar.Kw("protocol", "Protocol that the group member registers by"), grammar.Kw("gdoi", "Register by GDOI")},
+			Bind: grammar.Custom[group]{
+				OnSet: func(g *group, _ grammar.Args) error {
+					g.Kept = slices.DeleteFunc(g.Kept, func(s string) bool { return strings.HasPrefix(s, "client protocol ") })
+					if len(g.Kept) == 0 {
+						g.Kept = nil
+					}
+					return nil
+				},
+				OnUnset: func(*group, grammar.Args) error { return nil },
+				OnLines: func(g *group, all bool) []grammar.Line {
+					if !all || slices.ContainsFunc(g.Kept, func(s string) bool { return strings.HasPrefix(s, "client protocol ") }) {
+						return nil
+					}
+					return one(nil)
+				},
+			},
+		},
 		&grammar.Command{
 			Syntax: grammar.Seq{client, grammar.Kw("recovery-check", "Recovery registration on data plane errors"),
 				grammar.Kw("interval", "Interval between recovery registrations"),
@@ -142,13 +211,16 @@ func (b *builder) group() *grammar.Mode {
 				grammar.Rep{Node: sigHashes(), Max: 4}},
 			Bind: wordList(func(g *group) *[]string { return &g.RekeyHashes }),
 		},
-		keep(kept, "client status", "Track the state of the group's security associations", single),
+		store(kept, single, grammar.Seq{client, grammar.Kw("status", "Track the state of the group's security associations"),
+			grammar.Kw("active-sa", "Active security associations"), grammar.Kw("track", "Object that follows the state"),
+			grammar.Arg("", grammar.Int(1, 1000), "Number of a stub object").From(trackNumbers)}),
 		&grammar.Command{
 			Syntax: grammar.Seq{client, grammar.Kw("transform-sets", "Acceptable transform sets"),
 				grammar.Rep{Node: grammar.Arg("", grammar.Word(), "Transform set tag").From(transformSetNames), Max: 6}},
 			Bind: wordList(func(g *group) *[]string { return &g.TransformSets }),
 		},
-		keep(kept, "client transport-encrypt-key", "Kind of key that encrypts traffic", single),
+		withDefault(store(kept, single, grammar.Seq{client, grammar.Kw("transport-encrypt-key", "Kind of key that encrypts traffic"),
+			choice("", "group-key", "Key of the group", "pair-wise-key", "Key of each pair of members")}), "client transport-encrypt-key group-key"),
 	)
 	return m
 }
@@ -195,13 +267,17 @@ func identityBinding() grammar.Binding {
 func serverBinding() grammar.Binding {
 	type group = runningconfig.Group
 	server := func(a grammar.Args) runningconfig.Server {
-		return runningconfig.Server{Address: address(a, "Address"), Hostname: a.String("Hostname")}
+		return runningconfig.Server{Address: address(a, "Address"), Hostname: a.String("Hostname"), IPv6: a.Bool("IPv6")}
 	}
 	return grammar.Custom[group]{
 		OnSet: func(g *group, a grammar.Args) error {
-			if !slices.Contains(g.Servers, server(a)) {
-				g.Servers = append(g.Servers, server(a))
+			if slices.Contains(g.Servers, server(a)) {
+				return nil
 			}
+			if len(g.Servers) == mostServers {
+				return Refusal(fmt.Sprintf("%% At most %d key servers can be configured for a group", mostServers))
+			}
+			g.Servers = append(g.Servers, server(a))
 			return nil
 		},
 		OnUnset: func(g *group, a grammar.Args) error {
@@ -211,11 +287,14 @@ func serverBinding() grammar.Binding {
 		OnLines: func(g *group, _ bool) []grammar.Line {
 			var out []grammar.Line
 			for _, s := range g.Servers {
+				a := grammar.Args{"Address": s.Address}
 				if s.Hostname != "" {
-					out = append(out, grammar.Line{Args: grammar.Args{"Hostname": s.Hostname}})
-				} else {
-					out = append(out, grammar.Line{Args: grammar.Args{"Address": s.Address}})
+					a = grammar.Args{"Hostname": s.Hostname}
 				}
+				if s.IPv6 {
+					a["IPv6"] = true
+				}
+				out = append(out, grammar.Line{Args: a})
 			}
 			return out
 		},

@@ -19,12 +19,12 @@ func (b *builder) identification() [][]*grammar.Command {
 			NoEffect: true,
 		},
 		{
-			Syntax: grammar.Seq{grammar.Kw("service", "Modify use of network based services"), grammar.Arg("", grammar.Rest(), "Service and its parameters")},
+			Syntax: grammar.Seq{grammar.Kw("service", serviceHelp), grammar.Arg("", otherService{grammar.Rest()}, "Service and its parameters")},
 			Bind:   serviceBinding(),
 			Switch: true, NoEffect: true,
-			Sample: []string{"service timestamps log datetime msec", "service password-encryption"},
 		},
 	}
+	version = append(slices.Insert(version, 1, b.stamps()...), b.passwordEncryption())
 	host := []*grammar.Command{{
 		Syntax: grammar.Seq{grammar.Kw("hostname", "Set system's network name"), grammar.Arg("", hostName, "This system's network name")},
 		Bind:   leaf(func(c *root) *string { return &c.Hostname }, ""),
@@ -40,23 +40,13 @@ func (b *builder) identification() [][]*grammar.Command {
 			Bind:   flag(func(c *root) *bool { return &c.Frame.BootMarkers }), NoEffect: true,
 		},
 	}
-	secrets := []*grammar.Command{
-		keep(kept, "enable secret", "Assign the privileged level secret", single),
-		keep(kept, "enable password", "Assign the privileged level password", single),
-	}
-	aaa := []*grammar.Command{
-		keep(kept, "aaa new-model", "Enable NEW access control commands and functions", single|bare|defaults),
-		keep(kept, "aaa authentication", "Authentication configurations parameters", 0),
-		keep(kept, "aaa authorization", "Authorization configurations parameters", 0),
-		keep(kept, "aaa accounting", "Accounting configurations parameters", 0),
-		keep(kept, "aaa session-id", "AAA Session ID", single),
-	}
-	clock := []*grammar.Command{
-		keep(kept, "clock timezone", "Configure time zone", single),
-		keep(kept, "clock summer-time", "Configure summer (daylight savings) time", single),
+	rules, logins := b.passwordRules()
+	secrets := append(rules, b.enableSecrets()...)
+	aaa := append(b.aaa(), append(logins, b.configKey())...)
+	clock := append(b.clockZone(),
 		keep(kept, "mmi", "Modem management interface", both),
 		keep(kept, "ethernet lmi", "Ethernet local management interface", both),
-	}
+	)
 	return [][]*grammar.Command{version, b.platform(), host, boot, b.logging(), secrets, aaa, clock}
 }
 
@@ -139,7 +129,7 @@ func (b *builder) names() [][]*grammar.Command {
 		keep(kept, "ip name-server", "Specify address of name server to use", 0),
 		keep(kept, "ip host", "Add an entry to the ip hostname table", 0),
 		keep(kept, "ip dhcp", "Configure DHCP server and relay parameters", 0),
-		keep(kept, "ip multicast-routing", "Enable IP multicast forwarding", single),
+		b.multicastRouting(),
 		keep(kept, "ip source-route", "Process packets with source routing header options", single|bare|defaults),
 		keep(kept, "ip subnet-zero", "Allow 'subnet zero' subnets", single|bare|defaults),
 		keep(kept, "ip classless", "Follow classless routing forwarding rules", single|bare|defaults),
@@ -159,10 +149,9 @@ func (b *builder) names() [][]*grammar.Command {
 		keep(kept, "vtp", "Configure global VTP state", 0),
 		keep(kept, "cdp run", "Enable CDP", single|bare|defaults),
 		keep(kept, "lldp run", "Enable LLDP", single|bare|defaults),
-		keep(kept, "username", "Establish User Name Authentication", 0),
+		b.username(),
 		keep(kept, "redundancy", "Enter redundancy mode", single|bare),
-		keep(kept, "crypto isakmp nat", "NAT keepalives", 0),
-		keep(kept, "crypto isakmp fragmentation", "IKE fragmentation", single|bare),
+		b.eventTrace(),
 	}
 	return [][]*grammar.Command{resolution, misc}
 }
@@ -178,13 +167,12 @@ func (b *builder) forwarding() (before, after []*grammar.Command) {
 		keep(kept, "ip http secure-server", "Enable HTTP secure server", single|bare|defaults),
 		keep(kept, "ip http client", "Set HTTP client parameters", 0),
 		keep(kept, "ip http access-class", "Restrict HTTP server access by access-class", single),
-		keep(kept, "ip pim", "PIM global commands", 0),
-		keep(kept, "ip mroute", "Configure static multicast routes", 0),
 		keep(kept, "ip nat", "NAT configuration commands", 0),
 		keep(kept, "ip tftp", "TFTP configuration commands", 0),
 	}
 	after = []*grammar.Command{
-		keep(kept, "ip ssh", "Configure ssh options", both),
+		b.pubkeyChain(),
+		keep(kept, "ip ssh", sshHelp, both),
 		keep(kept, "ip scp", "Scp commands", both),
 		keep(kept, "ip sla", "IP Service Level Agreement", 0),
 		keep(kept, "ip prefix-list", "Build a prefix list", 0),
@@ -197,7 +185,6 @@ func (b *builder) closing() [][]*grammar.Command {
 	type root = runningconfig.Config
 	kept := func(c *root) *[]string { return &c.Frame.Kept }
 	services := []*grammar.Command{
-		keep(kept, "snmp-server", "Modify SNMP engine parameters", both),
 		keep(kept, "tacacs-server", "Modify TACACS query parameters", 0),
 		keep(kept, "radius-server", "Modify RADIUS query parameters", 0),
 	}
@@ -221,14 +208,13 @@ func (b *builder) closing() [][]*grammar.Command {
 	for _, w := range [][2]string{{"exec", "Set EXEC process creation banner"}, {"login", "Set login banner"}, {"motd", "Set Message of the Day banner"}} {
 		banners = append(banners, &grammar.Command{
 			Syntax: grammar.Seq{banner, grammar.Kw(w[0], w[1]), grammar.OptionalUnderNo{Node: grammar.Arg("Rest", grammar.Banner(), "c banner-text c, where 'c' is a delimiting character")}},
-			Bind:   keptLines(kept, "banner "+w[0], true, removes), NoEffect: true,
+			Bind:   keptLines(kept, "banner "+w[0], true, removes),
 		})
 	}
-	ntp := []*grammar.Command{
-		keep(kept, "ntp", "Configure NTP", 0),
+	ntp := append(b.ntp(),
 		keep(kept, "scheduler", "Scheduler parameters", both),
 		keep(kept, "event-log", "Event log", 0),
 		keep(kept, "netconf-yang", "Configure NETCONF over YANG", single),
-	}
-	return [][]*grammar.Command{services, control, banners, b.lines(), ntp}
+	)
+	return [][]*grammar.Command{services, control, banners, {b.privileges()}, b.lines(), ntp}
 }

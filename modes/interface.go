@@ -1,6 +1,7 @@
 package modes
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -44,9 +45,22 @@ func (b *builder) interfaces() []*grammar.Command {
 			return nil
 		},
 	}
+	opener := o.opener().(grammar.Custom[root])
+	opener.OnDefault = func(c *root, a grammar.Args) error {
+		if i := o.find(c, a); i != nil {
+			*i = runningconfig.Interface{Name: i.Name}
+		}
+		return nil
+	}
 	return []*grammar.Command{{
 		Syntax: grammar.Seq{grammar.Kw("interface", "Select an interface to configure"), interfaceWord("Name", "Interface type and number")},
-		Bind:   o.opener(),
+		Bind:   opener,
+		Before: func(_ context.Context, t grammar.Terminal, m grammar.Match) (bool, error) {
+			if m.Default {
+				fmt.Fprintf(t, "Interface %s set to default configuration\n", m.Args.String("Name"))
+			}
+			return true, nil
+		},
 		Enter:  b.interfaceMode(),
 		Bang:   grammar.BangEach,
 		Sample: []string{"interface Loopback0", "interface Tunnel 10"},
@@ -65,6 +79,7 @@ func (b *builder) interfaceMode() *grammar.Mode {
 			Immediate: immediate,
 		}
 	}
+	vlan, serial := encapsulations()
 	m := b.mode("config-if", "")
 	m.Prompt = func(_ any, path []grammar.Frame) string {
 		if n := len(path); n > 0 && strings.Contains(path[n-1].Args.String("Name"), ".") {
@@ -78,7 +93,7 @@ func (b *builder) interfaceMode() *grammar.Mode {
 				grammar.Arg("", grammar.Rest(), "Up to 240 characters describing this interface")},
 			Bind: leaf(func(i *iface) *string { return &i.Description }, ""),
 		},
-		keep(kept, "encapsulation", "Set encapsulation type for an interface", single),
+		vlan,
 		number([]grammar.Node{grammar.Kw("mtu", "Set the interface Maximum Transmission Unit (MTU)")}, 64, 18000, "MTU size in bytes",
 			func(i *iface) *int { return &i.MTU }, true),
 		number([]grammar.Node{grammar.Kw("bandwidth", "Set bandwidth informational parameter")}, 1, 10000000, "Bandwidth in kilobits",
@@ -86,8 +101,8 @@ func (b *builder) interfaceMode() *grammar.Mode {
 		b.vrfForwarding(ip),
 		b.ipAddress(ip),
 		dhcpAddress(),
-		keep(kept, "ip unnumbered", "Enable IP processing without an explicit address", single),
-		keep(kept, "ip helper-address", "Specify a destination address for UDP broadcasts", 0),
+		store(kept, single, grammar.Seq{ip, grammar.Kw("unnumbered", "Enable IP processing without an explicit address"), interfaceWord("", "Interface name")}),
+		store(kept, 0, grammar.Seq{ip, grammar.Kw("helper-address", "Specify a destination address for UDP broadcasts"), grammar.Arg("", grammar.IPv4(), "IP destination address")}),
 		&grammar.Command{
 			Syntax: grammar.Seq{ip, grammar.Kw("access-group", "Specify access control for packets"), grammar.OptionalUnderNo{Node: grammar.Seq{
 				grammar.Arg("ACL", grammar.Word(), "Access-list number or name").From(accessListNames),
@@ -102,18 +117,25 @@ func (b *builder) interfaceMode() *grammar.Mode {
 			func(i *iface) *int { return &i.IPMTU }, true),
 		keep(kept, "ip flow", "NetFlow related commands", 0),
 		keep(kept, "ip nbar", "Network-Based Application Recognition", 0),
-		keep(kept, "ip nhrp", "NHRP interface subcommands", 0),
-		keep(kept, "ip pim", "PIM interface commands", 0),
+	)
+	m.Add(pimLines()...)
+	m.Add(nhrpLines()...)
+	m.Add(
 		keep(kept, "ip nat", "NAT interface commands", 0),
 		keep(kept, "ip virtual-reassembly", "Virtual Reassembly", single|both),
-		keep(kept, "ip igmp", "IGMP interface commands", 0),
+	)
+	m.Add(igmpLines()...)
+	m.Add(
 		number([]grammar.Node{ip, grammar.Kw("tcp", "TCP interface commands"), grammar.Kw("adjust-mss", "Adjust the mss of transit packets")}, 500, 1460,
 			"Maximum segment size in bytes", func(i *iface) *int { return &i.AdjustMSS }, false),
-		keep(kept, "ip ospf", "OSPF interface commands", both),
+	)
+	m.Add(ospfLines()...)
+	m.Add(
 		keep(kept, "ip policy", "Enable policy routing", single),
 		keep(kept, "ip summary-address", "Perform address summarization", 0),
 		keep(kept, "ip verify", "Enable per packet validation", 0),
 		keep(kept, "zone-member", "Apply zone name", single),
+		serial,
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("load-interval", "Specify interval for load calculation for an interface"),
 				grammar.Arg("", loadInterval, "Load interval delay in seconds")},
@@ -152,11 +174,9 @@ func (b *builder) interfaceMode() *grammar.Mode {
 		keep(kept, "media-type", "Interface media type", single),
 		keep(kept, "serial restart-delay", "Set serial interface restart delay", single),
 		keep(kept, "clock rate", "Configure serial interface clock speed", single),
-		keep(kept, "tunnel source", "Source of tunnel packets", single),
-		keep(kept, "tunnel mode", "Tunnel encapsulation method", single),
-		keep(kept, "tunnel destination", "Destination of tunnel", single),
-		keep(kept, "tunnel key", "Security or selector key", single),
-		keep(kept, "tunnel protection", "Enable tunnel protection", single),
+	)
+	m.Add(tunnelLines()...)
+	m.Add(
 		keep(kept, "standby", "HSRP interface configuration commands", 0),
 		keep(kept, "ipv6", "IPv6 interface subcommands", both),
 		keep(kept, "cdp enable", "Enable CDP on interface", single|bare|defaults),
@@ -165,17 +185,13 @@ func (b *builder) interfaceMode() *grammar.Mode {
 		keep(kept, "mop enabled", "Enable MOP for interface", single|bare|defaults),
 		keep(kept, "mop sysid", "Send MOP periodic SysID messages", single|bare|defaults),
 		keep(kept, "snmp trap", "Allow a specific SNMP trap", both),
-		keep(kept, "cts", "Configure Cisco Trusted Security", 0),
+		b.ctsManual(m),
 		keep(kept, "bfd", "BFD interface configuration commands", 0),
 		keep(kept, "hold-queue", "Set hold queue depth", 0),
-		keep(kept, "qos", "QoS interface configuration commands", 0),
-		&grammar.Command{
-			Syntax: grammar.Seq{kwCrypto, grammar.Kw("map", "Assign a Crypto Map"),
-				grammar.OptionalUnderNo{Node: grammar.Arg("", grammar.Word(), "Crypto Map tag").From(cryptoMapNames)}},
-			Bind:      leaf(func(i *iface) *string { return &i.CryptoMap }, ""),
-			Immediate: true,
-		},
-		keep(kept, "service-policy", "Configure QoS Service Policy", 0),
+		interfaceCryptoMap(),
+		store(kept, 0, grammar.Seq{grammar.Kw("service-policy", "Configure QoS Service Policy"),
+			choice("Direction", "input", "Assign policy-map to the input of an interface", "output", "Assign policy-map to the output of an interface"),
+			grammar.OptionalUnderNo{Node: grammar.Arg("Name", grammar.Word(), "Policy-map name").From(policyMapNames)}}, "Direction"),
 	)
 	return m
 }
@@ -187,7 +203,7 @@ var loadInterval = grammar.Convert(grammar.Int(30, 600), func(n int) (int, bool)
 func (b *builder) vrfForwarding(ip grammar.Keyword) *grammar.Command {
 	type iface = runningconfig.Interface
 	tail := grammar.Seq{grammar.Kw("vrf", "VPN Routing/Forwarding parameters on the interface"), grammar.Kw("forwarding", "Configure forwarding table"),
-		grammar.OptionalUnderNo{Node: grammar.Arg("VRF", grammar.Word(), "VRF name")}}
+		grammar.OptionalUnderNo{Node: grammar.Arg("VRF", grammar.Word(), "VRF name").From(vrfNames)}}
 	old := ip
 	old.Name, old.Value = "Old", true
 	return &grammar.Command{

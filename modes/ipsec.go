@@ -27,6 +27,14 @@ func (b *builder) ipsec() (lifetime, transforms, profiles []*grammar.Command) {
 		Syntax: line(grammar.Kw("security-association", "Security association parameters"), lifetimeSyntax()),
 		Bind:   lifetimeBinding(func(c *root) *runningconfig.Lifetime { return &c.IPsecLifetime }),
 	}}
+	lifetime = append(lifetime, associationLines(frame, line(grammar.Kw("security-association", "Security association parameters")))...)
+	lifetime = append(lifetime,
+		withDefault(store(frame, single, line(grammar.Kw("df-bit", "Handling of encapsulated DF bit."), dfBits())), "crypto ipsec df-bit copy"),
+		withDefault(store(frame, single, line(grammar.Kw("fragmentation", "Handling of fragmentation of near-MTU sized packets"), choice("",
+			"after-encryption", "Do fragmentation after encryption", "before-encryption", "Do fragmentation before encryption"))),
+			"crypto ipsec fragmentation before-encryption"),
+		store(frame, single|defaults, line(grammar.Kw("nat-transparency", "IPsec NAT transparency model"), grammar.Kw("udp-encapsulation", "UDP encapsulation"))),
+	)
 	transforms = []*grammar.Command{{
 		Syntax: line(grammar.Kw("transform-set", "Define transform and settings"),
 			grammar.Arg("Name", grammar.Word(), "Transform set tag").From(transformSetNames),
@@ -66,17 +74,20 @@ func transformSyntax() grammar.Node {
 			sized("esp-gcm", "ESP transform using GCM cipher"),
 			sized("esp-gmac", "ESP transform using GMAC cipher"),
 			grammar.Kw("esp-null", "ESP transform w/o cipher").Sets("Cipher", "esp-null"),
+			grammar.Kw("esp-seal", "ESP transform using SEAL cipher (160 bits)").Sets("Cipher", "esp-seal"),
 		},
 		choice("Auth", "esp-md5-hmac", "ESP transform using HMAC-MD5 auth", "esp-sha-hmac", "ESP transform using HMAC-SHA auth",
 			"esp-sha256-hmac", "ESP transform using HMAC-SHA256 auth", "esp-sha384-hmac", "ESP transform using HMAC-SHA384 auth",
 			"esp-sha512-hmac", "ESP transform using HMAC-SHA512 auth"),
+		grammar.Kw("comp-lzs", "IP Compression using the LZS compression algorithm").Sets("LZS", true),
+		grammar.Kw("esn", "ESP transform using extended sequence numbers").Sets("ESN", true),
 	}
 }
 
 func updateTransform(t *runningconfig.TransformSet, a grammar.Args) error {
 	cipher, auth, ah := joinCipher(a, "Cipher", "Size"), a.String("Auth"), a.String("AH")
-	if cipher == "" && auth == "" && ah == "" {
-		if t.Cipher == "" && t.Auth == "" && t.AH == "" {
+	if cipher == "" && auth == "" && ah == "" && !a.Bool("LZS") {
+		if t.Cipher == "" && t.Auth == "" && t.AH == "" && !t.LZS {
 			return incomplete
 		}
 		return nil // enters the set to change its mode
@@ -85,7 +96,7 @@ func updateTransform(t *runningconfig.TransformSet, a grammar.Args) error {
 	if combined && auth != "" {
 		return Refusal("ERROR: esp-gcm and esp-gmac cannot be combined with an ESP authentication transform.")
 	}
-	t.Cipher, t.Auth, t.AH = cipher, auth, ah
+	t.Cipher, t.Auth, t.AH, t.LZS, t.ESN = cipher, auth, ah, a.Bool("LZS"), a.Bool("ESN")
 	return nil
 }
 
@@ -97,6 +108,12 @@ func transformArgs(t *runningconfig.TransformSet) grammar.Args {
 	}
 	if t.AH != "" {
 		a["AH"] = t.AH
+	}
+	if t.LZS {
+		a["LZS"] = true
+	}
+	if t.ESN {
+		a["ESN"] = true
 	}
 	return a
 }
@@ -236,6 +253,7 @@ func (b *builder) ipsecProfile() *grammar.Mode {
 	set := grammar.Kw("set", "Set values for encryption/decryption")
 	association := grammar.Kw("security-association", "Security association parameters")
 	replay := grammar.Kw("replay", "Set replay checking")
+	kept := func(p *profile) *[]string { return &p.Kept }
 	m.Add(
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("description", "Description of the IPSec profile"),
@@ -273,8 +291,11 @@ func (b *builder) ipsecProfile() *grammar.Mode {
 				},
 			},
 		},
-		keep(func(p *profile) *[]string { return &p.Kept }, "set security-association idle-time", "Automatically delete idle SAs", single),
-		keep(func(p *profile) *[]string { return &p.Kept }, "set security-association dfbit", "Handling of the DF bit", single),
+		store(kept, single, grammar.Seq{set, association, grammar.Kw("idle-time", "Automatically delete IPSec SAs after a given idle period."),
+			grammar.Arg("", grammar.Int(60, 86400), "Idle time in seconds"), grammar.Opt{Node: mark("default", "Create with idle-timer the SA of the default peer")}}),
+		store(kept, single, grammar.Seq{set, association, grammar.Kw("dfbit", "Handling of encapsulated DF bit."), dfBits()}),
+		store(kept, single, grammar.Seq{set, association, grammar.Kw("level", "Specify a security association granularity level"),
+			grammar.Kw("per-host", "Create separate SAs for each host pair")}),
 		&grammar.Command{
 			Syntax: grammar.Seq{set, grammar.Kw("transform-set", "Specify list of transform sets in priority order"),
 				grammar.Rep{Node: grammar.Arg("", grammar.Word(), "Proposal tag").From(transformSetNames), Max: 6}},
@@ -291,12 +312,21 @@ func (b *builder) ipsecProfile() *grammar.Mode {
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{set, grammar.Kw("isakmp-profile", "Specify isakmp Profile"),
-				grammar.Arg("", grammar.Word(), "ISAKMP profile name")},
+				grammar.Arg("", grammar.Word(), "ISAKMP profile name").From(isakmpProfileNames)},
 			Bind: leaf(func(p *profile) *string { return &p.ISAKMPProfile }, ""),
 		},
-		keep(func(p *profile) *[]string { return &p.Kept }, "set ikev2-profile", "Specify ikev2 Profile", single),
-		keep(func(p *profile) *[]string { return &p.Kept }, "set reverse-route", "Reverse Route Injection", 0),
-		keep(func(p *profile) *[]string { return &p.Kept }, "responder-only", "Do not initiate SAs from this device", single),
+		store(kept, single, grammar.Seq{set, grammar.Kw("ikev2-profile", "Specify ikev2 Profile"), grammar.Arg("", grammar.Word(), "IKEv2 profile name")}),
+		store(kept, single, grammar.Seq{set, grammar.Kw("group", "Set the group parameters"),
+			grammar.Arg("", grammar.Word(), "Group name").From(groupNames)}),
+		store(kept, single, grammar.Seq{set, grammar.Kw("identity", "Identity restriction."),
+			grammar.Arg("", grammar.Word(), "Identity tag").From(identityNames)}),
+		store(kept, 0, grammar.Seq{set, grammar.Kw("reverse-route", "Reverse Route Injection"), grammar.Alt{
+			branch("Option", "distance", "Distance metric for this route", grammar.Arg("Value", grammar.Int(1, 255), "Distance metric")),
+			branch("Option", "gateway", "Next hop of the route", grammar.Arg("Gateway", grammar.IPv4(), "Gateway address")),
+			branch("Option", "tag", "Set tag for this route", grammar.Arg("Value", grammar.Int(1, 4294967295), "Tag value")),
+		}}, "Option"),
+		store(kept, single, grammar.Seq{grammar.Kw("reverse-route", "Reverse Route Injection"), grammar.Opt{Node: mark("static", "Create routes based on static ACLs permanently")}}),
+		store(kept, single, grammar.Seq{grammar.Kw("responder-only", "Do not initiate SAs from this device")}),
 	)
 	return m
 }
@@ -308,4 +338,22 @@ func windowSizes(name string) grammar.Node {
 		out = append(out, grammar.Kw(strconv.Itoa(n), fmt.Sprintf("Window size of %d", n)).Sets(name, n))
 	}
 	return out
+}
+
+// dfBits is what becomes of the DF bit of the outer header.
+func dfBits() grammar.Node {
+	return choice("DF", "clear", "Clear DF bit in outer IP header", "copy", "Copy outer header DF bit from inner header", "set", "Set DF bit in outer IP header")
+}
+
+// associationLines are the parameters of security associations that have no
+// engine, behind the words of global configuration.
+func associationLines[C any](field func(*C) *[]string, association grammar.Seq) []*grammar.Command {
+	return []*grammar.Command{
+		store(field, single, then(association, grammar.Kw("replay", "Set replay checking"), grammar.Alt{
+			grammar.Kw("disable", "Disable replay checking").Sets("Disable", true),
+			grammar.Seq{grammar.Kw("window-size", "Set replay window size"), windowSizes("Window")},
+		})),
+		store(field, single, then(association, grammar.Kw("idle-time", "Automatically delete IPSec SAs after a given idle period."),
+			grammar.Arg("", grammar.Int(60, 86400), "Idle time in seconds"))),
+	}
 }

@@ -34,7 +34,7 @@ func (b *builder) isakmp() []*grammar.Command {
 		},
 		{
 			Syntax: line(grammar.Kw("key", "Set pre-shared key for remote peer"), pskSyntax()),
-			Bind:   pskBinding(),
+			Bind:   pskBinding(b, func(c *root) *[]runningconfig.ISAKMPKey { return &c.ISAKMP.Keys }),
 		},
 		{
 			Syntax: line(grammar.Kw("identity", "Set the identity which ISAKMP will use"),
@@ -64,6 +64,12 @@ func (b *builder) isakmp() []*grammar.Command {
 				grammar.Kw("disable", "Disable ISAKMP aggressive mode")),
 			Bind: flag(func(c *root) *bool { return &c.ISAKMP.AggressiveDisable }),
 		},
+		store(frame, single, line(grammar.Kw("fragmentation", "IKE Fragmentation enabled if required"))),
+		store(frame, single, line(grammar.Kw("nat", "Set a nat  keepalive interval for use with IOS peers"),
+			grammar.Kw("keepalive", "Set a nat keepalive interval for use with IOS peers"),
+			grammar.Arg("", grammar.Int(5, 3600), "Number of seconds between keep alives"))),
+		b.isakmpPeer(line(grammar.Kw("peer", "Set Peer Policy"))),
+		b.isakmpProfile(line(grammar.Kw("profile", "Define ISAKMP Profiles"))),
 	}
 }
 
@@ -133,33 +139,45 @@ func keySize(name string, implied bool) grammar.Node {
 	}
 }
 
-// pskSyntax is what follows `crypto isakmp key`.
-func pskSyntax() grammar.Node {
+// pskPeer is who a pre-shared key is for.
+func pskPeer() grammar.Node {
+	define := grammar.Kw("address", "Define shared key with IP address")
+	return grammar.Alt{
+		grammar.Seq{define, grammar.Alt{
+			grammar.Seq{grammar.Arg("Address", grammar.IPv4(), "Peer IP address"),
+				grammar.Opt{Node: grammar.Arg("Mask", grammar.Mask(), "Peer IP subnet mask")}},
+			grammar.Seq{grammar.Kw("ipv6", "Define shared key with IPv6 address"), grammar.Arg("IPv6", ipv6Prefix, "IPv6 address/prefix")},
+		}},
+		grammar.Seq{grammar.Kw("hostname", "Define shared key with hostname"),
+			grammar.Arg("Hostname", grammar.Word(), "Peer hostname")},
+	}
+}
+
+// pskSecret is a pre-shared key in either form.
+func pskSecret() grammar.Seq {
 	return grammar.Seq{
 		grammar.Opt{Node: grammar.Alt{
 			grammar.Kw("6", "Specifies an ENCRYPTED password will follow").Sets("Type6", true),
 			grammar.Only{Node: grammar.Kw("0", "Specifies an UNENCRYPTED password will follow")},
 		}},
 		grammar.Arg("Key", grammar.Word(), "The UNENCRYPTED (cleartext) user password"),
-		grammar.Alt{
-			grammar.Seq{grammar.Kw("address", "Define shared key with IP address"),
-				grammar.Arg("Address", grammar.IPv4(), "Peer IP address"),
-				grammar.Opt{Node: grammar.Arg("Mask", grammar.Mask(), "Peer IP subnet mask")}},
-			grammar.Seq{grammar.Kw("hostname", "Define shared key with hostname"),
-				grammar.Arg("Hostname", grammar.Word(), "Peer hostname")},
-		},
-		grammar.Opt{Node: grammar.Kw("no-xauth", "Bypasses XAuth for this peer").Sets("NoXAuth", true)},
 	}
 }
 
-func pskBinding() grammar.Binding {
-	type root = runningconfig.Config
+// pskSyntax is what follows `crypto isakmp key`.
+func pskSyntax() grammar.Node {
+	return then(pskSecret(), pskPeer(), grammar.Opt{Node: grammar.Kw("no-xauth", "Bypasses XAuth for this peer").Sets("NoXAuth", true)})
+}
+
+// pskBinding binds pre-shared keys, one for each peer.
+func pskBinding[C any](b *builder, field func(*C) *[]runningconfig.ISAKMPKey) grammar.Binding {
 	key := func(a grammar.Args) runningconfig.ISAKMPKey {
 		k := runningconfig.ISAKMPKey{
 			Key: secret.Of(a.String("Key")), Type6: a.Bool("Type6"),
 			Address: address(a, "Address"), Mask: address(a, "Mask"),
 			Hostname: a.String("Hostname"), NoXAuth: a.Bool("NoXAuth"),
 		}
+		k.IPv6, _ = a["IPv6"].(netip.Prefix)
 		if k.Mask.IsValid() {
 			k.Address = masked(k.Address, k.Mask)
 			if n := maskLength(k.Mask); n == 32 || n == 0 {
@@ -169,35 +187,45 @@ func pskBinding() grammar.Binding {
 		return k
 	}
 	same := func(x, y runningconfig.ISAKMPKey) bool {
-		return x.Address == y.Address && x.Mask == y.Mask && x.Hostname == y.Hostname
+		return x.Address == y.Address && x.Mask == y.Mask && x.Hostname == y.Hostname && x.IPv6 == y.IPv6
 	}
-	return grammar.Custom[root]{
-		OnSet: func(c *root, a grammar.Args) error {
+	return grammar.Custom[C]{
+		OnSet: func(c *C, a grammar.Args) error {
 			k := key(a)
-			for i, old := range c.ISAKMP.Keys {
+			l := field(c)
+			for i, old := range *l {
 				if same(old, k) {
-					c.ISAKMP.Keys[i] = k
+					if !k.Type6 && b.sealedSame(old, k.Key) {
+						k.Key, k.Type6 = old.Key, true
+					}
+					(*l)[i] = k
 					return nil
 				}
 			}
-			c.ISAKMP.Keys = append(c.ISAKMP.Keys, k)
+			*l = append(*l, k)
 			return nil
 		},
-		OnUnset: func(c *root, a grammar.Args) error {
+		OnUnset: func(c *C, a grammar.Args) error {
 			k := key(a)
-			c.ISAKMP.Keys = slices.DeleteFunc(c.ISAKMP.Keys, func(old runningconfig.ISAKMPKey) bool { return same(old, k) })
+			l := field(c)
+			if *l = slices.DeleteFunc(*l, func(old runningconfig.ISAKMPKey) bool { return same(old, k) }); len(*l) == 0 {
+				*l = nil
+			}
 			return nil
 		},
-		OnLines: func(c *root, _ bool) []grammar.Line {
+		OnLines: func(c *C, _ bool) []grammar.Line {
 			var out []grammar.Line
-			for _, k := range c.ISAKMP.Keys {
+			for _, k := range *field(c) {
 				a := grammar.Args{"Key": string(k.Key.Reveal())}
 				if k.Type6 {
 					a["Type6"] = true
 				}
-				if k.Hostname != "" {
+				switch {
+				case k.Hostname != "":
 					a["Hostname"] = k.Hostname
-				} else {
+				case k.IPv6.IsValid():
+					a["IPv6"] = k.IPv6
+				default:
 					a["Address"] = k.Address
 				}
 				if k.Mask.IsValid() {

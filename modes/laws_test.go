@@ -46,18 +46,18 @@ func TestConfigurationKeepsTheLaws(t *testing.T) {
 // shadows are the lines that a mode takes from a mode around it on purpose.
 var shadows = func() map[string]string {
 	out := map[string]string{
-		"config-pmap > config: class":            "an abbreviation of class-map",
-		"gdoi-local-server > config: redundancy": "of key servers; that of a chassis is only kept",
-		"config-if > config: ip pim":             "of an interface, and of the router",
-		"config-if > config: ip nat":             "of an interface, and of the router",
-		"config-if > config: snmp trap":          "an abbreviation of snmp-server",
-		"config-router > config: version":        "of RIP; that of the release is only kept",
-		"config-router-af > config: version":     "of RIP; that of the release is only kept",
+		"config-pmap > config: class":               "an abbreviation of class-map",
+		"config-pmap > config: class class-default": "an abbreviation of class-map",
+		"gdoi-local-server > config: redundancy":    "of key servers; that of a chassis is only kept",
+		"config-if > config: ip nat":                "of an interface, and of the router",
+		"conf-ssh-pubkey > config: username":        "of its keys, and of the user",
+		"config-router > config: version":           "of RIP; that of the release is only kept",
+		"config-router-af > config: version":        "of RIP; that of the release is only kept",
 	}
-	for _, w := range []string{"route-target", "import", "export", "maximum"} {
-		out["config-vrf-af > config-vrf: "+w] = "of one family, and of all"
+	for _, w := range []string{"both", "export", "import"} {
+		out["config-vrf-af > config-vrf: route-target "+w] = "of one family, and of all"
 	}
-	for _, w := range append(strings.Fields(routingLines), "network") {
+	for _, w := range strings.Fields(routingLines) {
 		out["config-router-af > config-router: "+w] = "of one family, and of the process"
 	}
 	return out

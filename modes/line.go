@@ -94,7 +94,7 @@ func (b *builder) line() *grammar.Mode {
 				grammar.OptionalUnderNo{Node: grammar.Arg("", grammar.Int(0, 15), "Default privilege level for line")}},
 			Bind: leaf(func(l *line) *int { return &l.Privilege }, 1),
 		},
-		keep(kept, "password", "Set a password", single),
+		b.linePassword(),
 		{
 			Syntax: grammar.Seq{grammar.Kw("logging", "Modify message logging facilities"), grammar.Kw("synchronous", "Synchronized message output")},
 			Bind:   flag(func(l *line) *bool { return &l.LoggingSync }),
@@ -110,7 +110,7 @@ func (b *builder) line() *grammar.Mode {
 	}
 	for _, w := range []struct{ words, help string }{
 		{"session-timeout", "Set interval for closing connection when idle"}, {"history", "Enable and control the command history"},
-		{"length", "Set number of lines on a screen"}, {"width", "Set width of the display terminal"}, {"escape-character", "Change the current line's escape character"},
+		{"escape-character", "Change the current line's escape character"},
 		{"speed", "Set the transmit and receive speeds"}, {"modem", "Configure the Modem Control Lines"},
 		{"flowcontrol", "Set the flow control"}, {"rotary", "Add line to a rotary group"}, {"authorization", "Authorization parameters"},
 		{"accounting", "Accounting parameters"},
@@ -143,8 +143,9 @@ func (b *builder) line() *grammar.Mode {
 			Bind:   leaf(func(l *line) *string { return &l.StopBits }, ""),
 		},
 	)
-	for _, c := range commands { // how a terminal line behaves is the session's own business
-		c.NoEffect = true
+	commands = append(commands, terminalCommands()...)
+	for _, c := range commands {
+		c.NoEffect = !actsOnLine(c)
 	}
 	m.Add(commands...)
 	return m

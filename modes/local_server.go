@@ -27,9 +27,9 @@ func (b *builder) localServerLines(m *grammar.Mode) {
 	registration := grammar.Kw("registration", wordHelp["registration"])
 	sa := grammar.Kw("sa", wordHelp["sa"])
 	m.Add(
-		keep(kept, "gdoi", "Enable registration by GDOI", single|bare),
-		keep(kept, "gikev2", "Enable registration by G-IKEv2", single),
-		keep(kept, "pfs", "Perfect forward secrecy of the group's keys", single|bare),
+		store(kept, single|effect, grammar.Seq{grammar.Kw("gdoi", "Enable registration by GDOI")}),
+		store(kept, single, grammar.Seq{grammar.Kw("gikev2", "Enable registration by G-IKEv2"), grammar.Arg("", grammar.Word(), "IKEv2 profile name")}),
+		b.pfs(),
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("group", "Group parameters"), grammar.Kw("size", "Size of the group"), grammar.Alt{
 				grammar.Kw("large", "Large group (32 bit sender identifiers)").Sets("", "large"),
@@ -40,8 +40,9 @@ func (b *builder) localServerLines(m *grammar.Mode) {
 					grammar.Kw("8", "8 bit sender identifiers").Sets("", "small 8"),
 				}},
 			}},
-			Bind: leaf(func(l *local) *string { return &l.Size }, "medium"),
+			Bind: sizeBinding(),
 		},
+		b.identifier(m),
 		&grammar.Command{
 			Syntax: grammar.Seq{rekey, grammar.Kw("acknowledgement", "Acknowledgement of rekeys that is accepted"), choice("",
 				"any", "Cisco or interoperable acknowledgement", "cisco", "Cisco acknowledgement",
@@ -138,7 +139,7 @@ func (b *builder) localServerLines(m *grammar.Mode) {
 				grammar.OptionalUnderNo{Node: grammar.Seq{
 					grammar.Kw("mypubkey", "Authenticate by a public key of this router"),
 					grammar.Kw("rsa", "RSA key"),
-					grammar.Arg("", grammar.Word(), "Label of the RSA key")}}},
+					grammar.Arg("", grammar.Word(), "Label of the RSA key").From(b.keyLabels)}}},
 			Bind: leaf(func(l *local) *string { return &l.RekeyKey }, ""),
 		},
 		&grammar.Command{
@@ -151,15 +152,21 @@ func (b *builder) localServerLines(m *grammar.Mode) {
 				grammar.Arg("", grammar.Word(), "Standard IP access list number or name").From(accessListNames)},
 			Bind: leaf(func(l *local) *string { return &l.Authorization }, ""),
 		},
-		keep(kept, "authorization identity", "Authorize by certificate identity", single),
+		store(kept, single, grammar.Seq{grammar.Kw("authorization", wordHelp["authorization"]), grammar.Kw("identity", "Authorize by certificate identity"),
+			grammar.Arg("", grammar.Word(), "Crypto identity").From(identityNames)}),
 		&grammar.Command{
 			Syntax: grammar.Seq{registration, grammar.Kw("interface", "Interface that registrations are accepted on"),
 				interfaceWord("", "Interface name")},
 			Bind: leaf(func(l *local) *string { return &l.RegistrationInterface }, ""),
 		},
-		keep(kept, "registration periodic", "Periodic re-authentication", single),
-		keep(kept, "sa d3p", "IP delivery delay detection", single),
-		keep(kept, "sa pair-wise-keying", "Pair-wise keying", single),
+		store(kept, single, grammar.Seq{registration, grammar.Kw("periodic", "Periodic re-authentication"), grammar.Kw("crl", "Check of the certificate revocation list"),
+			grammar.Kw("trustpoint", "Trustpoint whose list is checked"), grammar.Arg("", grammar.Word(), "Trustpoint name").From(trustpointNames)}),
+		store(kept, single, grammar.Seq{sa, grammar.Kw("d3p", "IP delivery delay detection"), grammar.Kw("window-size", "Size of the window"), grammar.Alt{
+			branch("Unit", "msec", "Window in milliseconds", grammar.Arg("Milliseconds", grammar.Int(1000, 100000), "Milliseconds")),
+			branch("Unit", "sec", "Window in seconds", grammar.Arg("Seconds", grammar.Int(1, 100), "Seconds")),
+		}}),
+		store(kept, single, grammar.Seq{sa, grammar.Kw("pair-wise-keying", "Pair-wise keying"), grammar.Opt{Node: grammar.Seq{
+			grammar.Kw("safety-limit", "Safety limit of the number of peers"), grammar.Arg("", grammar.Int(0, 255), "Safety limit")}}}),
 		&grammar.Command{
 			Syntax: grammar.Seq{sa, grammar.Kw("receive-only", "Members decrypt and send in the clear")},
 			Bind:   flag(func(l *local) *bool { return &l.ReceiveOnly }),
@@ -189,7 +196,7 @@ func (b *builder) redundancy(parent *grammar.Mode) *grammar.Command {
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("peer", "Peer key server parameters"), grammar.Kw("address", "Address of the peer key server"),
 				grammar.Kw("ipv4", "IPv4 address"), grammar.Arg("", grammar.IPv4(), "Address of the peer key server")},
-			Bind: addressList(func(r *coop) *[]netip.Addr { return &r.Peers }),
+			Bind: limited(addressList(func(r *coop) *[]netip.Addr { return &r.Peers })),
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{protocol, grammar.Kw("pdu", "Size of a protocol data unit"),

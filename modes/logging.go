@@ -27,15 +27,15 @@ func severity(name string) grammar.Node {
 	return append(alt, grammar.Arg(name, numbered("<0-7>", 7, byNumber), "Logging severity level"))
 }
 
-// destination binds `logging console|monitor [LEVEL]`: on at debugging unless
-// said otherwise.
-func destination(level func(*runningconfig.Logging) *string, off func(*runningconfig.Logging) *bool) grammar.Binding {
+// destination binds `logging console|monitor|trap [LEVEL]`: on at a level
+// unless said otherwise.
+func destination(level func(*runningconfig.Logging) *string, off func(*runningconfig.Logging) *bool, usual string) grammar.Binding {
 	type root = runningconfig.Config
 	return grammar.Custom[root]{
 		Keys: []string{},
 		OnSet: func(c *root, a grammar.Args) error {
 			l := &c.Logging
-			if *off(l), *level(l) = false, a.String("Level"); *level(l) == "debugging" {
+			if *off(l), *level(l) = false, a.String("Level"); *level(l) == usual {
 				*level(l) = ""
 			}
 			return nil
@@ -48,7 +48,7 @@ func destination(level func(*runningconfig.Logging) *string, off func(*runningco
 			case *off(&c.Logging):
 				return []grammar.Line{{No: true}}
 			case v == "" && all:
-				v = "debugging"
+				v = usual
 			case v == "":
 				return nil
 			}
@@ -113,40 +113,59 @@ func (b *builder) logging() []*grammar.Command {
 		{
 			Syntax: grammar.Seq{word, grammar.Kw("console", "Set console logging parameters"), grammar.Opt{Node: severity("Level")}},
 			Bind: destination(func(l *runningconfig.Logging) *string { return &l.ConsoleLevel },
-				func(l *runningconfig.Logging) *bool { return &l.NoConsole }),
+				func(l *runningconfig.Logging) *bool { return &l.NoConsole }, "debugging"),
 			Switch: true,
 		},
 		{
 			Syntax: grammar.Seq{word, grammar.Kw("monitor", "Set terminal line (monitor) logging parameters"), grammar.Opt{Node: severity("Level")}},
 			Bind: destination(func(l *runningconfig.Logging) *string { return &l.MonitorLevel },
-				func(l *runningconfig.Logging) *bool { return &l.NoMonitor }),
+				func(l *runningconfig.Logging) *bool { return &l.NoMonitor }, "debugging"),
 			Switch: true,
 		},
 	}
+	commands = append(commands,
+		&grammar.Command{
+			Syntax: grammar.Seq{word, grammar.Kw("on", "Enable logging to all enabled destinations")},
+			Bind:   grammar.Leaf(func(c *root) *bool { return &c.Logging.Off }, grammar.NoIsStored()),
+			Switch: true,
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{word, grammar.Kw("rate-limit", "Set messages per second limit"), grammar.OptionalUnderNo{Node: grammar.Seq{
+				grammar.Opt{Node: grammar.Kw("console", "Rate limit only console messages").Sets("Console", true)},
+				grammar.Opt{Node: grammar.Kw("all", "Rate limit all messages, including debug messages").Sets("All", true)},
+				grammar.Arg("Rate", grammar.Int(1, 10000), "Messages per second"),
+				grammar.Opt{Node: grammar.Seq{grammar.Kw("except", "Messages of this severity or higher"), severity("Except")}},
+			}}},
+			Bind: limit(),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{word, grammar.Kw("count", "Count every log message and timestamp last occurrence")},
+			Bind:   flag(func(c *root) *bool { return &c.Logging.Count }),
+		},
+		&grammar.Command{
+			Syntax: grammar.Seq{word, grammar.Kw("userinfo", "Enable logging of user info on privileged mode enabling")},
+			Bind:   flag(func(c *root) *bool { return &c.Logging.UserInfo }),
+		},
+	)
 	for _, w := range []struct {
 		word, help string
 		how        keeping
 	}{
-		{"on", "Enable logging to all enabled destinations", single | bare | defaults},
-		{"rate-limit", "Set messages per second limit", single | defaults},
-		{"count", "Count every log message and timestamp last occurrence", single | bare},
-		{"userinfo", "Enable logging of user info on privileged mode enabling", single | bare},
+		{"alarm", "Configure syslog for alarms", single},
+		{"buginf", "Enable buginf logging for debugging", single | bare | defaults},
+		{"discriminator", "Create or modify a message discriminator", 0},
+		{"esm", "Set ESM filter restrictions", single},
+		{"event", "Global interface events", 0},
+		{"exception", "Limit size of exception flush output", single},
+		{"history", "Configure syslog history table", 0},
+		{"message-counter", "Configure log message to include certain counter value", 0},
+		{"persistent", "Set persistent logging parameters", single},
+		{"queue-limit", "Set logger message queue size", 0},
+		{"snmp-authfail", "Log SNMP authentication failures", single | bare | defaults},
 	} {
 		commands = append(commands, keep(kept, "logging "+w.word, w.help, w.how))
 	}
 	return commands
-}
-
-// remoteLogging is what IOS prints of the log behind the access lists.
-func (b *builder) remoteLogging() []*grammar.Command {
-	kept := func(c *runningconfig.Config) *[]string { return &c.Frame.Kept }
-	return []*grammar.Command{
-		keep(kept, "logging trap", "Set syslog server logging level", single|defaults),
-		keep(kept, "logging facility", "Facility parameter for syslog messages", single),
-		keep(kept, "logging origin-id", "Add origin ID to syslog messages", single),
-		keep(kept, "logging source-interface", "Specify interface for source address in logging transactions", single),
-		keep(kept, "logging host", "Set syslog server IP address and parameters", 0),
-	}
 }
 
 // platform holds our own knobs.

@@ -15,11 +15,29 @@ import (
 // the first `!` to the empty line behind `end`. With all, defaults are written
 // too.
 func Print(w io.Writer, c *runningconfig.Config, all bool) error {
+	return reading().print(w, c, all, privilegedLevel)
+}
+
+// PrintLevel is Print as a session below level 15 sees it: the lines that it
+// may type itself, as `privilege` has it.
+func PrintLevel(w io.Writer, c *runningconfig.Config, all bool, level int) error {
+	if level >= privilegedLevel {
+		return Print(w, c, all)
+	}
+	b := build(nil)
+	SetLevels(&grammar.Mode{Name: "exec"}, b.global, c.AAA.Privileges)
+	for _, s := range b.sections {
+		setLevels(s, "configure", c.AAA.Privileges)
+	}
+	return b.print(w, c, all, level)
+}
+
+func (b *builder) print(w io.Writer, c *runningconfig.Config, all bool, level int) error {
 	var out bytes.Buffer
 	out.WriteString("!\n")
-	for _, s := range reading().sections {
+	for _, s := range b.sections {
 		mark := out.Len()
-		if err := grammar.Print(&out, s, c, all); err != nil {
+		if err := grammar.PrintLevel(&out, s, c, all, level); err != nil {
 			return err
 		}
 		if out.Len() > mark && !bytes.HasSuffix(out.Bytes(), []byte("\n!\n")) {
@@ -54,9 +72,21 @@ func PrintInterface(w io.Writer, c *runningconfig.Config, name string) error {
 // that stand for none.
 func arrange(text string) string {
 	var out strings.Builder
-	family := false // inside an address family of a router or VRF
+	family := false  // inside an address family of a router or VRF
+	entries := false // inside a named access list
+	banner := false  // inside the text of a banner
 	previous := ""
 	for line := range strings.Lines(text) {
+		if inside := banner; inside || strings.HasPrefix(line, "banner ") {
+			if strings.Count(line, "^C")%2 == 1 {
+				banner = !banner
+			}
+			if inside || banner {
+				out.WriteString(line)
+				previous = line
+				continue
+			}
+		}
 		if family && !strings.HasPrefix(line, "  ") {
 			out.WriteString(" exit-address-family\n")
 			family = false
@@ -68,7 +98,13 @@ func arrange(text string) string {
 		case strings.HasPrefix(line, "crypto isakmp policy ") && previous != "!\n":
 			out.WriteString("!\n")
 		}
-		out.WriteString(padded(line))
+		if line[0] != ' ' {
+			entries = strings.HasPrefix(line, "ip access-list ")
+		}
+		if entries || line[0] != ' ' {
+			line = padded(line)
+		}
+		out.WriteString(line)
 		previous = line
 	}
 	return out.String()

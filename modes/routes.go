@@ -15,7 +15,7 @@ func (b *builder) routes() []*grammar.Command {
 		Syntax: grammar.Seq{
 			grammar.Kw("ip", wordHelp["ip"]), grammar.Kw("route", "Establish static routes"),
 			grammar.Opt{Node: grammar.Seq{grammar.Kw("vrf", "Configure static route for a VPN Routing/Forwarding instance"),
-				grammar.Arg("VRF", grammar.Word(), "VPN Routing/Forwarding instance name")}},
+				grammar.Arg("VRF", grammar.Word(), "VPN Routing/Forwarding instance name").From(vrfNames)}},
 			grammar.Arg("Prefix", grammar.IPv4(), "Destination prefix"),
 			grammar.Arg("Mask", grammar.Mask(), "Destination prefix mask"),
 			grammar.OptionalUnderNo{Node: grammar.Seq{
@@ -28,13 +28,17 @@ func (b *builder) routes() []*grammar.Command {
 				grammar.AnyOrder{
 					grammar.Seq{grammar.Kw("tag", "Set tag for this route"), grammar.Arg("Tag", grammar.Uint32(1, 4294967295), "Tag value")},
 					grammar.Seq{grammar.Kw("name", "Specify name of the next hop"), grammar.Arg("Name", grammar.Word(), "Name of the next hop")},
-					grammar.Kw("permanent", "Permanent route").Sets("Permanent", true),
+					grammar.Alt{
+						grammar.Kw("permanent", "Permanent route").Sets("Permanent", true),
+						grammar.Seq{grammar.Kw("track", "Install route depending on tracked item"),
+							grammar.Arg("Track", grammar.Int(1, 1000), "Tracked object number").From(trackNumbers)},
+					},
 				},
 			}},
 		},
 		Bind: routeBinding(),
 		Sample: []string{"ip route 10.0.0.0 255.0.0.0 192.168.1.1", "ip route 10.1.0.0 255.255.0.0 Ethernet0/0 192.168.1.1 200 tag 7 name X permanent",
-			"ip route vrf A 10.2.0.0 255.255.0.0 Null0"},
+			"ip route vrf A 10.2.0.0 255.255.0.0 Null0", "ip route 10.3.0.0 255.255.0.0 192.168.1.1 track 10"},
 	}}
 }
 
@@ -43,7 +47,7 @@ func routeBinding() grammar.Binding {
 	read := func(a grammar.Args) (runningconfig.Route, error) {
 		r := runningconfig.Route{
 			VRF: a.String("VRF"), Prefix: address(a, "Prefix"), Mask: address(a, "Mask"), Interface: a.String("Interface"),
-			NextHop: address(a, "NextHop"), Distance: a.Int("Distance"), Name: a.String("Name"), Permanent: a.Bool("Permanent"),
+			NextHop: address(a, "NextHop"), Distance: a.Int("Distance"), Name: a.String("Name"), Permanent: a.Bool("Permanent"), Track: a.Int("Track"),
 		}
 		r.Tag, _ = a["Tag"].(uint32)
 		if r.Distance == runningconfig.DefaultRouteDistance {
@@ -124,6 +128,9 @@ func routeBinding() grammar.Binding {
 				}
 				if r.Permanent {
 					a["Permanent"] = true
+				}
+				if r.Track != 0 {
+					a["Track"] = r.Track
 				}
 				out = append(out, grammar.Line{Args: a})
 			}

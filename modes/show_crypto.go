@@ -1,9 +1,11 @@
 package modes
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"coterie/cli/grammar"
@@ -21,6 +23,8 @@ func (x *execCommands) showCrypto() {
 	crypto := func(words ...grammar.Node) grammar.Node { return append(grammar.Seq{kwCrypto}, words...) }
 	ike := grammar.Kw("isakmp", "Show ISAKMP")
 	x.show(userLevel, crypto(ike, grammar.Kw("sa", "Show ISAKMP Security Associations")), showISAKMPSA)
+	x.show(userLevel, crypto(ike, grammar.Kw("sa", "Show ISAKMP Security Associations"), grammar.Kw("count", "Show SA counts")), showISAKMPCount)
+	x.show(userLevel, crypto(ike, grammar.Kw("sa", "Show ISAKMP Security Associations"), grammar.Kw("detail", "Show ISAKMP SA Detail")), showISAKMPDetail)
 	x.show(userLevel, crypto(ike, grammar.Kw("policy", "Show ISAKMP protection suite policy")), showISAKMPPolicy)
 	x.show(privilegedLevel, crypto(ike, grammar.Kw("key", "Show ISAKMP preshared keys")), showISAKMPKey)
 	x.show(userLevel, crypto(grammar.Kw("ipsec", "Show IPSEC policy"), grammar.Kw("sa", "IPSEC SA table")), showIPsecSA)
@@ -29,7 +33,7 @@ func (x *execCommands) showCrypto() {
 	mypubkey := grammar.Seq{grammar.Kw("key", "Show long term public keys"), grammar.Kw("mypubkey", "Show public keys associated with this router"),
 		grammar.Kw("rsa", "Show RSA public keys"), grammar.Opt{Node: grammar.Arg("Label", grammar.Word(), "Key name")}}
 	x.show(userLevel, crypto(mypubkey), showMypubkey)
-	x.show(userLevel, crypto(grammar.Kw("session", "Show crypto sessions (tunnels)"), grammar.Opt{Node: grammar.Kw("detail", "Detailed information")}), showSession)
+	x.show(userLevel, crypto(grammar.Kw("session", "Show crypto sessions (tunnels)"), grammar.Opt{Node: grammar.Kw("detail", "Detailed information").Sets("Detail", true)}), showSession)
 }
 
 // ends orders an SA's addresses as IOS does: dst is the responder.
@@ -47,14 +51,14 @@ func showISAKMPSA(v View, _ grammar.Args, d *show.Doc) error {
 	d.Line("IPv4 Crypto ISAKMP SA")
 	d.Line("%-15s %-15s %-14s %-7s %s", "dst", "src", "state", "conn-id", "status")
 	row := func(dst, src netip.Addr, state string, id uint32, status string) {
-		d.Line("%-15v %-15v %-14s %7d %s", dst, src, state, id, status)
+		d.Line("%-15v %-15v %-14s %7d %s", source(dst), source(src), state, id, status)
 	}
 	for _, m := range members {
-		if m.HasKEK {
-			row(m.KEK.Dst, m.KEK.Src, "GDOI_REKEY", m.KEK.ConnID, "ACTIVE")
+		for _, k := range keks(m) {
+			row(k.Dst, k.Src, "GDOI_REKEY", k.ConnID, "ACTIVE")
 		}
 	}
-	for _, sa := range s.SAs {
+	for _, sa := range slices.Backward(s.SAs) { // newest first
 		dst, src := ends(sa)
 		status := "ACTIVE"
 		if sa.Deleted {
@@ -127,17 +131,29 @@ func authenticationName(configured []*runningconfig.ISAKMPPolicy, priority int) 
 // showISAKMPKey lists the peers that have a pre-shared key. The key itself is
 // printed by show running-config alone.
 func showISAKMPKey(v View, _ grammar.Args, d *show.Doc) error {
+	d.Data = v.Config().ISAKMP.Keys // a key prints as <hidden> in any encoding
+	d.Data = v.Config().ISAKMP.Keys
 	d.Line("Keyring      Hostname/Address                            Preshared Key")
 	d.Blank()
-	for _, k := range v.Config().ISAKMP.Keys {
-		peer := k.Hostname
-		if peer == "" {
-			peer = k.Address.String()
-			if p := k.Prefix(); p.Bits() < 32 {
-				peer = fmt.Sprintf("%-14v [%s]", p.Addr(), netmask(p.Bits()))
+	rows := func(ring string, list []runningconfig.ISAKMPKey) {
+		for _, k := range list {
+			peer := k.Hostname
+			switch {
+			case peer != "":
+			case k.IPv6.IsValid():
+				peer = k.IPv6.String()
+			default:
+				peer = k.Address.String()
+				if p := k.Prefix(); p.Bits() < 32 {
+					peer = fmt.Sprintf("%-14v [%s]", p.Addr(), netmask(p.Bits()))
+				}
 			}
+			d.Line("%-12s %-43s %v", ring, peer, k.Key)
 		}
-		d.Line("default      %-43s %v", peer, k.Key)
+	}
+	rows("default", v.Config().ISAKMP.Keys)
+	for _, k := range v.Config().ISAKMP.Keyrings {
+		rows(k.Name, k.Keys)
 	}
 	return nil
 }
@@ -150,28 +166,47 @@ func netmask(bits int) string {
 	return fmt.Sprintf("%d.%d.%d.%d", m>>24, m>>16&255, m>>8&255, m&255)
 }
 
-// showIPsecSA is `show crypto ipsec sa`: one pair of idents per permit.
+// showIPsecSA is `show crypto ipsec sa`: one pair of idents per permit, under
+// one heading per interface.
 func showIPsecSA(v View, _ grammar.Args, d *show.Doc) error {
-	plane := v.Dataplane()
-	members := v.Members()
+	plane, members := v.Dataplane(), v.Members()
 	d.Data = plane
+	shown := false
 	for _, p := range plane.Interfaces {
+		if len(p.Entries) == 0 {
+			continue
+		}
+		shown = true
+		d.Blank()
+		d.Line("interface: %s", p.Interface)
+		d.Line("    Crypto map tag: %s, local addr %s", p.MapName, source(p.Entries[0].Group.Source))
 		for _, e := range p.Entries {
-			group, ok := installed(plane, e.Group)
-			if !ok {
-				continue
-			}
-			d.Blank()
-			d.Line("interface: %s", p.Interface)
-			d.Line("    Crypto map tag: %s, local addr %v", p.MapName, e.Group.Source)
+			group, _ := installed(plane, e.Group)
 			for _, policy := range group.Policies {
 				if policy.Permit {
-					ipsecIdent(v, d, p, group, policy, transportOf(members, e.Group))
+					ipsecIdent(v, d, p, group, policy, connections(plane, group.Key), transportOf(members, e.Group))
 				}
 			}
 		}
 	}
+	if !shown {
+		d.Blank()
+		d.Line("No SAs found")
+	}
 	return nil
+}
+
+// connections is how many SAs the groups before this one have: the n-th SA of
+// the data plane is connection 2n-1 inbound and 2n outbound.
+func connections(s xfrm.Snapshot, k xfrm.GroupKey) int {
+	n := 0
+	for _, g := range s.Groups {
+		if g.Key == k {
+			break
+		}
+		n += len(g.SAs)
+	}
+	return n
 }
 
 func installed(s xfrm.Snapshot, k xfrm.GroupKey) (xfrm.GroupSnapshot, bool) {
@@ -204,13 +239,9 @@ func identText(m xfrm.Match, protocol uint8) string {
 	return fmt.Sprintf("(%s/%s/%d/%d)", addr, mask, protocol, m.Ports.Lo)
 }
 
-func ipsecIdent(v View, d *show.Doc, i xfrm.InterfacePolicy, g xfrm.GroupSnapshot, p xfrm.PolicyCounters, transportMode map[uint32]bool) {
+func ipsecIdent(v View, d *show.Doc, i xfrm.InterfacePolicy, g xfrm.GroupSnapshot, p xfrm.PolicyCounters, before int, transportMode map[uint32]bool) {
 	d.Blank()
-	vrf := "(none)"
-	if g.Key.VRF != "" {
-		vrf = g.Key.VRF
-	}
-	d.Line("   protected vrf: %s", vrf)
+	d.Line("   protected vrf: %s", noVRF(g.Key.VRF))
 	d.Line("   local  ident (addr/mask/prot/port): %s", identText(p.Src, p.Protocol))
 	d.Line("   remote ident (addr/mask/prot/port): %s", identText(p.Dst, p.Protocol))
 	d.Line("   Group: %s", g.Key.Name)
@@ -221,21 +252,25 @@ func ipsecIdent(v View, d *show.Doc, i xfrm.InterfacePolicy, g xfrm.GroupSnapsho
 	d.Line("    #pkts compressed: 0, #pkts decompressed: 0")
 	d.Line("    #pkts not compressed: 0, #pkts compr. failed: 0")
 	d.Line("    #pkts not decompressed: 0, #pkts decompress failed: 0")
-	c := g.Counters
-	d.Line("    #send errors %d, #recv errors %d", c.NoSASend+c.EncapsFail+c.InternalErrSend, c.DecapFail+c.VerifyFailRcv+c.InvalidProtRcv+c.InternalErrRcv)
+	sent, received := drops(g.Counters)
+	d.Line("    #send errors %d, #recv errors %d", sent, received)
 	d.Blank()
-	d.Line("     local crypto endpt.: %v, remote crypto endpt.: 0.0.0.0", g.Key.Source)
+	d.Line("     local crypto endpt.: %s, remote crypto endpt.: 0.0.0.0", source(g.Key.Source))
 	for _, n := range v.Interfaces() {
 		if n.Name == i.Interface {
-			d.Line("     path mtu %d, ip mtu %d, ip mtu idb %s", n.LinkMTU, n.LinkMTU, n.Name)
+			d.Line("     path mtu %d, ip mtu %d, ip mtu idb %s", n.LinkMTU, cmp.Or(n.MTU, n.LinkMTU), n.Name)
 		}
 	}
 	d.Line("     current outbound spi: 0x%X(%d)", p.SPI, p.SPI)
 	d.Line("     PFS (Y/N): N, DH group: none")
 	d.Blank()
-	section := func(direction string, sas []xfrm.SASnapshot) {
+	section := func(direction string, connection int, in func(xfrm.SASnapshot) bool) {
 		d.Line("     %s esp sas:", direction)
-		for n, sa := range sas {
+		for n, sa := range g.SAs {
+			if !in(sa) {
+				continue
+			}
+			id := 2*(before+n) + connection
 			mode := "Tunnel"
 			if transportMode[sa.SPI] {
 				mode = "Transport"
@@ -243,7 +278,7 @@ func ipsecIdent(v View, d *show.Doc, i xfrm.InterfacePolicy, g xfrm.GroupSnapsho
 			d.Line("      spi: 0x%X(%d)", sa.SPI, sa.SPI)
 			d.Line("        transform: %v ,", sa.Transform)
 			d.Line("        in use settings ={%s, }", mode)
-			d.Line("        conn id: %d, flow_id: SW:%d, crypto map: %s", n+1, n+1, i.MapName)
+			d.Line("        conn id: %d, flow_id: SW:%d, crypto map: %s", id, id, i.MapName)
 			d.Line("        sa timing: remaining key lifetime (sec): (%d)", seconds(sa.Expires.Sub(v.Now())))
 			d.Line("        Kilobyte Volume Rekey has been disabled")
 			d.Line("        IV size: %d bytes", sa.Transform.IVLen())
@@ -256,17 +291,13 @@ func ipsecIdent(v View, d *show.Doc, i xfrm.InterfacePolicy, g xfrm.GroupSnapsho
 		d.Line("     %s pcp sas:", direction)
 		d.Blank()
 	}
-	section("inbound", g.SAs)
-	var outbound []xfrm.SASnapshot
-	for _, sa := range g.SAs {
-		if sa.SPI == p.SPI {
-			outbound = append(outbound, sa)
-		}
-	}
-	section("outbound", outbound)
+	section("inbound", 1, func(xfrm.SASnapshot) bool { return true })
+	section("outbound", 2, func(sa xfrm.SASnapshot) bool { return sa.SPI == p.SPI })
 }
 
 func showTransformSets(v View, _ grammar.Args, d *show.Doc) error {
+	d.Data = v.Config().TransformSets
+	d.Data = v.Config().TransformSets
 	for _, t := range v.Config().TransformSets {
 		text := strings.TrimSpace(t.Cipher + " " + t.Auth)
 		if tr, ok := suite.ParseTransform(t.Cipher, t.Auth); ok {
@@ -296,11 +327,17 @@ func showCryptoMap(v View, _ grammar.Args, d *show.Doc) error {
 			if e.ACL != "" {
 				d.Line("\tLocal access list: %s", e.ACL)
 			}
+			if !slices.ContainsFunc(c.Groups, func(g *runningconfig.Group) bool { return g.Name == e.Group }) {
+				d.Line("\tWARNING: This crypto map is in an incomplete state!")
+				d.Line("\t\t(missing or incomplete group definition)")
+			}
+			if e.Group != "" {
+				d.Line("\tGroup Name: %s", e.Group)
+			}
 			for _, g := range c.Groups {
 				if g.Name != e.Group {
 					continue
 				}
-				d.Line("\tGroup Name: %s", g.Name)
 				if g.Identity.Address.IsValid() {
 					d.Line("\tidentity address ipv4 %v", g.Identity.Address)
 				} else if g.Identity.Set {
@@ -314,14 +351,18 @@ func showCryptoMap(v View, _ grammar.Args, d *show.Doc) error {
 					}
 				}
 			}
-			d.Line("\tInterfaces using crypto map %s:", m.Name)
-			for _, i := range c.Interfaces {
-				if i.CryptoMap == m.Name {
-					d.Line("\t\t%s", i.Name)
-				}
-			}
 			d.Blank()
 		}
+		if len(m.Entries) == 0 {
+			continue
+		}
+		d.Line("\tInterfaces using crypto map %s:", m.Name)
+		for _, i := range c.Interfaces {
+			if i.CryptoMap == m.Name {
+				d.Line("\t\t%s", i.Name)
+			}
+		}
+		d.Blank()
 	}
 	return nil
 }
@@ -340,86 +381,31 @@ func showMypubkey(v View, a grammar.Args, d *show.Doc) error {
 func publicKey(d *show.Doc, k keys.Public) {
 	d.Line("%% Key pair was generated at: %s", k.Generated.UTC().Format("15:04:05 UTC Jan 2 2006"))
 	d.Line("Key name: %s", k.Label)
-	d.Line("Key type: RSA KEYS")
+	d.Line("Key type: RSA KEYS      %d bits", k.Bits)
 	d.Line(" Storage Device: private-config")
 	d.Line(" Usage: General Purpose Key")
 	if k.Exportable {
 		d.Line(" Key is exportable. Redundancy enabled.")
 	} else {
-		d.Line(" Key is not exportable.")
+		d.Line(" Key is not exportable. Redundancy enabled.")
 	}
 	d.Line(" Key Data:")
 	hexBlock(d, "  ", k.SPKI)
 }
 
-// hexBlock prints eight groups of four octets a line, as IOS prints keys.
+// hexBlock prints eight groups of four octets a line, as IOS prints keys: a
+// blank follows every group but the last of all.
 func hexBlock(d *show.Doc, indent string, b []byte) {
 	for len(b) > 0 {
 		n := min(32, len(b))
 		var row strings.Builder
 		for i := 0; i < n; i += 4 {
 			row.WriteString(strings.ToUpper(hex.EncodeToString(b[i:min(i+4, n)])))
-			row.WriteByte(' ')
+			if i+4 < len(b) {
+				row.WriteByte(' ')
+			}
 		}
 		d.Line("%s%s", indent, row.String())
 		b = b[n:]
 	}
-}
-
-// showSession is `show crypto session`.
-func showSession(v View, _ grammar.Args, d *show.Doc) error {
-	plane, members, ike := v.Dataplane(), v.Members(), v.ISAKMP()
-	d.Data = plane
-	d.Line("Crypto session current status")
-	d.Blank()
-	for _, p := range plane.Interfaces {
-		for _, e := range p.Entries {
-			status, peer := "DOWN", netip.Addr{}
-			for _, m := range members {
-				if m.Config.Key == e.Group {
-					peer = m.Server
-					if m.Status == "Registered" {
-						status = "UP-ACTIVE"
-					} else if len(m.TEKs) == 0 {
-						status = "DOWN-NEGOTIATING"
-					}
-				}
-			}
-			d.Line("Interface: %s", p.Interface)
-			d.Line("Session status: %-14s", status)
-			d.Line("Peer: %s port 848 ", source(peer))
-			for _, s := range ike.SAs {
-				if s.Local.Addr() == e.Group.Source && s.Remote.Addr() == peer {
-					state := "Inactive"
-					if s.State == "GDOI_IDLE" && !s.Deleted {
-						state = "Active"
-					}
-					d.Line("  IKEv1 SA: local %v/%d remote %v/%d %s ", s.Local.Addr(), s.Local.Port(), s.Remote.Addr(), s.Remote.Port(), state)
-				}
-			}
-			g, ok := installed(plane, e.Group)
-			if !ok {
-				d.Blank()
-				continue
-			}
-			for _, policy := range g.Policies {
-				if policy.Permit {
-					d.Line("  IPSEC FLOW: permit %d %s %s ", policy.Protocol, flow(policy.Src), flow(policy.Dst))
-					d.Line("        Active SAs: %d, origin: crypto map", 2*len(g.SAs))
-				}
-			}
-			d.Blank()
-		}
-	}
-	return nil
-}
-
-func flow(m xfrm.Match) string {
-	switch {
-	case !m.Addr.IsValid():
-		return "0.0.0.0/0.0.0.0"
-	case maskBits(m.Mask) == 32:
-		return "host " + m.Addr.String()
-	}
-	return m.Addr.String() + "/" + m.Mask.String()
 }

@@ -3,6 +3,7 @@ package modes
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"coterie/gdoi/keyserver"
 	"coterie/gdoi/member"
 	"coterie/gdoi/policy"
+	runningconfig "coterie/running-config"
 	"coterie/xfrm"
 )
 
@@ -53,7 +55,8 @@ func (x *execCommands) showGDOI() {
 	x.show(userLevel, gdoi(ks, grammar.Kw("policy", "Policies of the key server")), showKSPolicy)
 	x.show(userLevel, gdoi(ks, rekey), showKSRekey)
 	x.show(userLevel, gdoi(grammar.Kw("ipsec", "IPsec information"), grammar.Kw("sa", "Security associations")), showGDOIIPsecSA)
-	x.show(userLevel, gdoi(rekey, grammar.Kw("sa", "Security associations"), detail), showRekeySA)
+	x.show(userLevel, gdoi(rekey, grammar.Kw("sa", "Security associations")), showRekeySA)
+	x.show(userLevel, gdoi(rekey, grammar.Kw("sa", "Security associations"), grammar.Kw("detail", "Detailed information")), showRekeySADetail)
 }
 
 // seconds is a remaining time in whole seconds, never negative.
@@ -150,21 +153,25 @@ func protocolName(p uint8) string {
 	return fmt.Sprint(p)
 }
 
-// gdoiAll is `show crypto gdoi [group NAME]`: what is served and what is joined.
+// gdoiAll is `show crypto gdoi [group NAME]`: what is served and what is
+// joined. Without a name each group stands under a heading of its own.
 func gdoiAll(v View, d *show.Doc, name string) error {
 	ks, members := v.KeyServer(), v.Members()
+	heading := func() {
+		if name == "" {
+			d.Line("GROUP INFORMATION")
+			d.Blank()
+		}
+	}
 	d.Data = struct {
 		KeyServer keyserver.Snapshot
 		Members   []member.Snapshot
 	}{ks, members}
-	if name == "" {
-		d.Line("GROUP INFORMATION")
-		d.Blank()
-	}
 	found := false
 	for _, g := range ks.Groups {
 		if name == "" || g.Config.Name == name {
 			found = true
+			heading()
 			servedGroup(d, g)
 			d.Blank()
 		}
@@ -172,43 +179,63 @@ func gdoiAll(v View, d *show.Doc, name string) error {
 	for _, m := range members {
 		if name == "" || m.Config.Key.Name == name {
 			found = true
+			heading()
 			joinedGroup(v, d, m)
 			d.Blank()
 		}
 	}
-	for _, g := range v.Config().Groups { // configured, neither served nor attached to an interface
-		if g.Local != nil || joined(members, g.Name) || name != "" && g.Name != name {
+	for _, g := range v.Config().Groups {
+		if served(ks, g.Name) || joined(members, g.Name) || name != "" && g.Name != name {
 			continue
 		}
 		found = true
-		d.Pair(4, groupWidth, "Group Name", g.Name)
-		if g.Identity.Set {
-			d.Pair(4, groupWidth, "Group Identity", configuredIdentity(g))
-		}
-		d.Pair(4, groupWidth, "Group Type", "GDOI (ISAKMP)")
-		d.Pair(4, groupWidth, "Crypto Path", "ipv4")
-		d.Pair(4, groupWidth, "Key Management Path", "ipv4")
-		d.Pair(4, groupWidth, "Rekeys received", 0)
-		d.Pair(4, groupWidth, "IPSec SA Direction", "Both")
-		d.Blank()
-		for i, s := range g.Servers {
-			serverLine(d, i, s.Address.String())
-		}
+		heading()
+		idleGroup(d, g)
 		d.Blank()
 	}
-	if !found && name != "" {
+	switch {
+	case !found && name != "":
 		return fmt.Errorf("%% Group %s does not exist", name)
+	case !found:
+		heading()
 	}
 	return nil
 }
 
-func joined(members []member.Snapshot, name string) bool {
-	for _, m := range members {
-		if m.Config.Key.Name == name {
-			return true
+// idleGroup is a group that is configured, and neither served nor attached to
+// an interface.
+func idleGroup(d *show.Doc, g *runningconfig.Group) {
+	pair := func(label string, value any) { d.Pair(4, groupWidth, label, value) }
+	pair("Group Name", g.Name)
+	if g.Identity.Set {
+		pair("Group Identity", configuredIdentity(g))
+	}
+	pair("Group Type", "GDOI (ISAKMP)")
+	pair("Crypto Path", "ipv4")
+	pair("Key Management Path", "ipv4")
+	if g.Local != nil {
+		d.Blank()
+		serverLine(d, 0, "Local")
+		return
+	}
+	pair("Rekeys received", 0)
+	pair("IPSec SA Direction", "Both")
+	d.Blank()
+	for i, s := range g.Servers {
+		if s.Address.IsValid() {
+			serverLine(d, i, s.Address.String())
+		} else {
+			serverLine(d, i, s.Hostname)
 		}
 	}
-	return false
+}
+
+func served(ks keyserver.Snapshot, name string) bool {
+	return slices.ContainsFunc(ks.Groups, func(g keyserver.GroupSnapshot) bool { return g.Config.Name == name })
+}
+
+func joined(members []member.Snapshot, name string) bool {
+	return slices.ContainsFunc(members, func(m member.Snapshot) bool { return m.Config.Key.Name == name })
 }
 
 // serverLine is one row of the `Group Server list`.

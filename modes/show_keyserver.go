@@ -17,7 +17,7 @@ type dataCounters xfrm.Counters
 
 func (c dataCounters) rows(d *show.Doc) {
 	row := func(left string, l uint64, right string, r uint64) {
-		d.Line("    #pkts %-19s: %-8d #pkts %-19s: %d", left, l, right, r)
+		d.Line("    #pkts %-19s: %-5d    #pkts %-19s: %d", left, l, right, r)
 	}
 	row("encrypt", c.Encrypt, "decrypt", c.Decrypt)
 	row("tagged (send)", c.TaggedSend, "untagged (rcv)", c.UntaggedRcv)
@@ -38,8 +38,10 @@ func servedGroup(d *show.Doc, g keyserver.GroupSnapshot) {
 	pair("Group Type", "GDOI (ISAKMP)")
 	pair("Crypto Path", "ipv4")
 	pair("Key Management Path", "ipv4")
-	pair("Group Members", g.Members.Len())
+	pair("Group Members", members(g).Len())
 	pair("IPSec SA Direction", servedDirection(c))
+	pair("IP D3P Window", "Disabled")
+	pair("CKM status", "Disabled")
 	pair("Group Rekey Lifetime", fmt.Sprintf("%d secs", seconds(c.Rekey.Lifetime)))
 	if g.HasKEK {
 		d.Line("    Group Rekey")
@@ -70,18 +72,30 @@ func servedGroup(d *show.Doc, g keyserver.GroupSnapshot) {
 			row("Replay method", "Disabled")
 		}
 		row("Tagging method", "Disabled")
-		for _, t := range g.TEKs {
-			if t.SA == s.Number && !t.Superseded {
-				d.Line("      SA Rekey")
-				d.Pair(9, 20, "Remaining Lifetime", fmt.Sprintf("%d secs", seconds(t.Remaining)))
-				d.Pair(9, 20, "Time to Rekey", fmt.Sprintf("%d secs", seconds(t.TimeToRekey)))
-				break
-			}
+		if t, ok := liveTEK(g, s.Number); ok {
+			d.Line("      SA Rekey")
+			d.Pair(9, 20, "Remaining Lifetime", fmt.Sprintf("%d secs", seconds(t.Remaining)))
+			d.Pair(9, 20, "Time to Rekey", fmt.Sprintf("%d secs", seconds(t.TimeToRekey)))
 		}
 		row("ACL Configured", "access-list "+s.ACLName)
 		d.Blank()
 	}
-	pair("Group Server list", "Local")
+	serverLine(d, 0, "Local")
+}
+
+// noMembers is the tree of a group without one.
+type noMembers struct{}
+
+func (noMembers) Len() int                                             { return 0 }
+func (noMembers) Ascend(func(keyserver.MemberSnapshot) bool)           {}
+func (noMembers) Get(netip.Addr) (m keyserver.MemberSnapshot, ok bool) { return m, false }
+
+// members is the tree of a group's members, never nil.
+func members(g keyserver.GroupSnapshot) keyserver.MemberTree {
+	if g.Members == nil {
+		return noMembers{}
+	}
+	return g.Members
 }
 
 func servedDirection(c keyserver.Group) string {
@@ -95,12 +109,9 @@ func servedDirection(c keyserver.Group) string {
 func showKS(v View, _ grammar.Args, d *show.Doc) error {
 	s := v.KeyServer()
 	d.Data = s
-	if len(s.Groups) == 0 {
-		return nil
-	}
 	total := 0
 	for _, g := range s.Groups {
-		total += g.Members.Len()
+		total += members(g).Len()
 	}
 	d.Line("Total group members registered to this box: %d", total)
 	for _, g := range s.Groups {
@@ -112,13 +123,13 @@ func showKS(v View, _ grammar.Args, d *show.Doc) error {
 		pair("Re-auth on new CRL", "Disabled")
 		pair("Group Identity", identity(c.ID))
 		pair("Group Type", "GDOI (ISAKMP)")
-		pair("Group Members", g.Members.Len())
+		pair("Group Members", members(g).Len())
 		pair("Rekey Acknowledgement Cfg", c.Acknowledgement)
 		pair("IPSec SA Direction", servedDirection(c))
 		pair("IP D3P Window", "Disabled")
 		pair("Split Resiliency Factor", 0)
 		pair("CKM status", "Disabled")
-		d.Line("    ACL Configured:")
+		d.Line("    ACL Configured: ")
 		for _, s := range c.SAs {
 			d.Line("        access-list %s", s.ACLName)
 		}
@@ -149,22 +160,25 @@ func showKSACL(v View, _ grammar.Args, d *show.Doc) error {
 func showKSMembers(v View, d *show.Doc, only netip.Addr) error {
 	s := v.KeyServer()
 	d.Data = s
-	for _, g := range s.Groups {
-		d.Blank()
+	for i, g := range s.Groups {
 		if only.IsValid() {
-			if _, ok := g.Members.Get(only); !ok {
+			if _, ok := members(g).Get(only); !ok {
+				d.Blank()
 				d.Blank()
 				d.Line("Group Member not Found")
 				d.Blank()
 				continue
 			}
 		}
+		if i == 0 {
+			d.Blank()
+		}
 		name := g.Config.Name
 		d.Line("Number of rekeys sent for group %s : %d", name, g.RekeysSent)
 		d.Line("Number of retransmits during the last rekey for group %s : %d", name, g.LastRetransmits)
 		d.Line("Duration of the last rekey for group %s : %d msec", name, g.LastRekeyDuration.Milliseconds())
 		d.Blank()
-		g.Members.Ascend(func(m keyserver.MemberSnapshot) bool {
+		members(g).Ascend(func(m keyserver.MemberSnapshot) bool {
 			if !only.IsValid() || m.Address == only {
 				memberRecord(d, g.Config, m)
 			}
@@ -176,13 +190,13 @@ func showKSMembers(v View, d *show.Doc, only netip.Addr) error {
 
 // memberRecord is one member of `show crypto gdoi ks members`.
 func memberRecord(d *show.Doc, c keyserver.Group, m keyserver.MemberSnapshot) {
-	d.Line("Group Member ID    : %-11v GM Version: %s", m.Address, m.Version)
+	d.Line("Group Member ID    : %v  GM Version: %s", m.Address, m.Version)
 	row := func(label string, value any) { d.Pair(1, 18, label, value) }
 	row("Group ID", identity(c.ID))
 	row("Group Name", c.Name)
 	row("Group Type", "GDOI (ISAKMP)")
 	row("GM State", "Registered")
-	row("Key Server ID", c.Address)
+	row("Key Server ID", source(c.Address))
 	row("Rekeys sent", m.RekeysSent)
 	row("Rekeys retries", m.RekeyRetries)
 	row("Rekey Acks Rcvd", m.AcksRcvd)
@@ -204,10 +218,11 @@ func showKSMembersSummary(v View, _ grammar.Args, d *show.Doc) error {
 	d.Line("Group Member Information : ")
 	for _, g := range s.Groups {
 		d.Blank()
-		d.Line("Group Name: %s, ID: %s, Group Members: %d", g.Config.Name, identity(g.Config.ID), g.Members.Len())
-		d.Line("Key Server ID: %v, GMDB state: LOCAL, Group Members: %d", g.Config.Address, g.Members.Len())
+		n := members(g).Len()
+		d.Line("Group Name: %s, ID: %s, Group Members: %d", g.Config.Name, identity(g.Config.ID), n)
+		d.Line("Key Server ID: %s, GMDB state: LOCAL, Group Members: %d", source(g.Config.Address), n)
 		d.Line("  Member ID     Version      Rekey sent     Rekey Ack missed")
-		g.Members.Ascend(func(m keyserver.MemberSnapshot) bool {
+		members(g).Ascend(func(m keyserver.MemberSnapshot) bool {
 			d.Line("  %-12v %-14s %-15d %d", m.Address, m.Version, m.RekeysSent, m.AcksMissed)
 			return true
 		})
@@ -237,11 +252,14 @@ func showKSRekey(v View, _ grammar.Args, d *show.Doc) error {
 		}
 		pair("Retransmit period", seconds(r.Retransmit))
 		pair("Number of retransmissions", r.Count)
-		for _, t := range g.TEKs {
-			if t.Superseded {
+		for _, s := range g.Config.SAs {
+			label := fmt.Sprintf("IPSec SA %d  lifetime (sec)", s.Number)
+			t, ok := liveTEK(g, s.Number)
+			if !ok {
+				pair(label, seconds(s.Lifetime))
 				continue
 			}
-			pair(fmt.Sprintf("IPSec SA %d  lifetime (sec)", t.SA), seconds(t.Lifetime))
+			pair(label, seconds(t.Lifetime))
 			under("Remaining lifetime (sec)", seconds(t.Remaining))
 			under("Remaining time until rekey (sec)", seconds(t.TimeToRekey))
 		}
@@ -253,6 +271,16 @@ func showKSRekey(v View, _ grammar.Args, d *show.Doc) error {
 	return nil
 }
 
+// liveTEK is the newest TEK of an `sa ipsec`.
+func liveTEK(g keyserver.GroupSnapshot, sa int) (keyserver.TEKSnapshot, bool) {
+	for _, t := range g.TEKs {
+		if t.SA == sa && !t.Superseded {
+			return t, true
+		}
+	}
+	return keyserver.TEKSnapshot{}, false
+}
+
 // handle is the number IOS gives a group and its server; ours counts groups.
 func handle(index int) string { return fmt.Sprintf("0x%X", 0x40000002+index) }
 
@@ -260,9 +288,6 @@ func handle(index int) string { return fmt.Sprintf("0x%X", 0x40000002+index) }
 func showKSPolicy(v View, _ grammar.Args, d *show.Doc) error {
 	s := v.KeyServer()
 	d.Data = s
-	if len(s.Groups) == 0 {
-		return nil
-	}
 	d.Line("Key Server Policy:")
 	for i, g := range s.Groups {
 		c := g.Config
@@ -284,9 +309,8 @@ func showKSPolicy(v View, _ grammar.Args, d *show.Doc) error {
 			d.Blank()
 		}
 		for _, t := range g.TEKs {
-			tekPolicy(d, t)
+			tekPolicy(d, c, t)
 		}
-		d.Blank()
 	}
 	return nil
 }
@@ -296,13 +320,19 @@ func policyRow(d *show.Doc, left string, l any, right string, r any) {
 	d.Line("    %-19s: %-13v %-22s: %v", left, l, right, r)
 }
 
-func tekPolicy(d *show.Doc, t keyserver.TEKSnapshot) {
+func tekPolicy(d *show.Doc, c keyserver.Group, t keyserver.TEKSnapshot) {
 	cipher, auth := t.Transform.Keys()
 	window := t.Replay.CounterWindow
 	if t.Replay.Method == policy.ReplayTime {
 		window = int(t.Replay.TimeWindow / time.Second)
 	}
-	d.Line("  TEK POLICY (encaps : ENCAPS_TUNNEL)")
+	encaps := "ENCAPS_TUNNEL"
+	for _, s := range c.SAs {
+		if s.Number == t.SA && s.Transport {
+			encaps = "ENCAPS_TRANSPORT"
+		}
+	}
+	d.Line("  TEK POLICY (encaps : %s)", encaps)
 	d.Pair(4, 19, "spi", fmt.Sprintf("0x%08X", t.SPI))
 	d.Pair(4, 19, "access-list", t.ACLName)
 	d.Pair(4, 19, "transform", t.Transform)
@@ -315,5 +345,6 @@ func tekPolicy(d *show.Doc, t keyserver.TEKSnapshot) {
 	} else {
 		d.Line("    time to rekey (sec): %d", seconds(t.TimeToRekey))
 	}
+	d.Blank()
 	d.Blank()
 }

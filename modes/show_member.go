@@ -1,6 +1,7 @@
 package modes
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -39,7 +40,9 @@ func joinedGroup(v View, d *show.Doc, m member.Snapshot) {
 	for i, s := range c.Servers {
 		serverLine(d, i, s.String())
 	}
-	d.Blank()
+	if len(c.Servers) > 0 {
+		d.Blank()
+	}
 	memberBlock(v, d, m)
 	d.Blank()
 	d.Pair(7, 22, "allowable rekey cipher", words(spelled(c.RekeyCiphers), "any"))
@@ -49,13 +52,13 @@ func joinedGroup(v View, d *show.Doc, m member.Snapshot) {
 	d.Line("    Rekeys cumulative")
 	d.Pair(7, 22, "Total received", m.RekeysReceived)
 	d.Pair(7, 22, "After latest register", m.RekeysAfterRegistration)
-	d.Pair(7, 22, "Rekey Acks sents", m.AcksSent)
+	if multicast(m) {
+		rekeyReceived(d, m)
+	} else {
+		d.Pair(7, 22, "Rekey Acks sents", m.AcksSent)
+	}
 	d.Blank()
-	if m.Server.IsValid() && len(m.TEKs) > 0 {
-		d.Line(" ACL Downloaded From KS %v:", m.Server)
-		for _, a := range m.ACEs {
-			d.Line("   access-list   %s", aceText(a))
-		}
+	if downloadedACL(d, m) {
 		d.Blank()
 	}
 	if m.HasKEK {
@@ -92,10 +95,43 @@ func joinedGroup(v View, d *show.Doc, m member.Snapshot) {
 	}
 	d.Blank()
 	d.Line("KGS POLICY:")
-	d.Line("  REG_GM: local_addr %v", c.Key.Source)
+	d.Line("  REG_GM: local_addr %s", source(c.Key.Source))
 	d.Blank()
 	d.Line("P2P POLICY:")
-	d.Line("  REG_GM: local_addr %v", c.Key.Source)
+	d.Line("  REG_GM: local_addr %s", source(c.Key.Source))
+}
+
+// multicast tells that rekeys are known to come by multicast.
+func multicast(m member.Snapshot) bool { return m.HasKEK && !m.KEK.Unicast }
+
+// downloadedFrom is the key server that the present policy came from. While a
+// member registers anew, its Server is the one it is trying.
+func downloadedFrom(m member.Snapshot) netip.Addr {
+	if m.Status != "Registered" && m.HasKEK && m.KEK.Src.IsValid() {
+		return m.KEK.Src
+	}
+	return m.Server
+}
+
+// downloadedACL prints the policy of the key server, if there is any.
+func downloadedACL(d *show.Doc, m member.Snapshot) bool {
+	from := downloadedFrom(m)
+	if !from.IsValid() || len(m.TEKs) == 0 {
+		return false
+	}
+	d.Line(" ACL Downloaded From KS %v:", from)
+	for _, a := range m.ACEs {
+		d.Line("   access-list   %s", aceText(a))
+	}
+	return true
+}
+
+func rekeyReceived(d *show.Doc, m member.Snapshot) {
+	if m.LastRekeyAt.IsZero() {
+		d.Pair(7, 22, "Rekey Received", "never")
+	} else {
+		d.Pair(7, 22, "Rekey Rcvd(hh:mm:ss)", hms(m.At.Sub(m.LastRekeyAt)))
+	}
 }
 
 func spelled[T fmt.Stringer](list []T) []string {
@@ -120,31 +156,29 @@ func memberBlock(v View, d *show.Doc, m member.Snapshot) {
 		remote = c.Servers[0]
 	}
 	row := func(label string, value any) { d.Pair(7, 22, label, value) }
-	row("Local addr/port", fmt.Sprintf("%v/%d", source(c.Key.Source), c.Port))
-	row("Remote addr/port", fmt.Sprintf("%v/%d", source(remote), c.Port))
+	port := cmp.Or(c.Port, 848)
+	row("Local addr/port", fmt.Sprintf("%v/%d", source(c.Key.Source), port))
+	row("Remote addr/port", fmt.Sprintf("%v/%d", source(remote), port))
 	row("fvrf/ivrf", vrfName(c.VRF)+"/"+vrfName(c.Key.VRF))
 	row("Version", policy.Version)
-	row("Registration status", m.Status)
-	if m.Status == "Registered" {
-		row("Registered with", m.Server)
-	} else {
+	row("Registration status", cmp.Or(m.Status, "Not Registered"))
+	switch m.Status {
+	case "Registered":
+		row("Registered with", source(m.Server))
+		row("Re-registers in", fmt.Sprintf("%d sec", seconds(m.ReRegistersIn)))
+	case "Registering":
 		row("Registering to", source(remote))
 	}
-	row("Re-registers in", fmt.Sprintf("%d sec", seconds(m.ReRegistersIn)))
 	row("Succeeded registration", m.Succeeded)
 	row("Attempted registration", m.Attempted)
 	row("Last rekey from", source(m.LastRekeyFrom))
 	row("Last rekey seq num", m.LastRekeySeq)
-	if m.HasKEK && !m.KEK.Unicast {
+	if multicast(m) {
 		row("Multicast rekey rcvd", m.RekeysReceived)
 	} else {
 		row("Unicast rekey received", m.RekeysReceived)
 		row("Rekey ACKs sent", m.AcksSent)
-	}
-	if m.LastRekeyAt.IsZero() {
-		row("Rekey Received", "never")
-	} else {
-		row("Rekey Rcvd(hh:mm:ss)", hms(m.At.Sub(m.LastRekeyAt)))
+		rekeyReceived(d, m)
 	}
 	row("PFS Rekey received", 0)
 	row("DP Error Monitoring", "OFF")
@@ -188,11 +222,8 @@ func showGMACL(v View, d *show.Doc, download, local bool) error {
 	policies := v.Dataplane().Interfaces
 	for _, m := range members {
 		d.Line("Group Name: %s", m.Config.Key.Name)
-		if download && m.Server.IsValid() && len(m.TEKs) > 0 {
-			d.Line(" ACL Downloaded From KS %v:", m.Server)
-			for _, a := range m.ACEs {
-				d.Line("   access-list   %s", aceText(a))
-			}
+		if download {
+			downloadedACL(d, m)
 		}
 		if !local {
 			continue
@@ -228,42 +259,6 @@ func localACL(v View, name string, sequence int) string {
 	return ""
 }
 
-// showGMRekey is `show crypto gdoi gm rekey [detail]`.
-func showGMRekey(v View, _ grammar.Args, d *show.Doc) error {
-	members := v.Members()
-	d.Data = members
-	for i, m := range members {
-		if i > 0 {
-			d.Blank()
-			d.Blank()
-		}
-		d.Line("Group %s (%s)", m.Config.Key.Name, transport(!m.HasKEK || m.KEK.Unicast))
-		d.Pair(4, 45, "Number of Rekeys received (cumulative)", m.RekeysReceived)
-		d.Pair(4, 45, "Number of Rekeys received after registration", m.RekeysAfterRegistration)
-		d.Pair(4, 45, "Number of Rekey Acks sent", m.AcksSent)
-		d.Blank()
-		d.Line("Rekey (KEK) SA information :")
-		d.Line("          dst             src             conn-id  my-cookie  his-cookie")
-		current, previous := (*member.KEKSnapshot)(nil), m.PreviousKEK
-		if m.HasKEK {
-			current = &m.KEK
-		}
-		kekRow(d, "New", current)
-		kekRow(d, "Current", nil)
-		kekRow(d, "Previous", previous)
-	}
-	return nil
-}
-
-// kekRow prints one rekey SA; its cookies are the first halves of the SPI's two.
-func kekRow(d *show.Doc, label string, k *member.KEKSnapshot) {
-	if k == nil {
-		d.Line("%-8s: %-15s %-15s  %-7s %-10s %s", label, "---", "---", " ---", "---", "---")
-		return
-	}
-	d.Line("%-8s: %-15v %-15v %7d       %08X   %08X", label, source(k.Dst), source(k.Src), k.ConnID, k.SPI[0:4], k.SPI[8:12])
-}
-
 // showDataplane is `show crypto gdoi gm dataplane counters`.
 func showDataplane(v View, _ grammar.Args, d *show.Doc) error {
 	groups := v.Dataplane().Groups
@@ -282,38 +277,6 @@ func showDataplane(v View, _ grammar.Args, d *show.Doc) error {
 	return nil
 }
 
-// showGMPubkey is `show crypto gdoi gm pubkey`.
-func showGMPubkey(v View, _ grammar.Args, d *show.Doc) error {
-	members := v.Members()
-	d.Data = members
-	for _, m := range members {
-		d.Line("  GDOI Group: %s", m.Config.Key.Name)
-		if !m.HasKEK {
-			continue
-		}
-		d.Line("  KS IP Address: %v", m.Server)
-		hexBlock(d, "  ", m.KEK.SigKey)
-	}
-	return nil
-}
-
-// showRekeySA is `show crypto gdoi rekey sa`.
-func showRekeySA(v View, _ grammar.Args, d *show.Doc) error {
-	members := v.Members()
-	d.Data = members
-	d.Line("GETVPN REKEY SA")
-	d.Line("%-15s %-15s %-15s %s", "dst", "src", "conn-id", "status")
-	for _, m := range members {
-		if m.HasKEK {
-			d.Line("%-15v %-15v %-15d %s", source(m.KEK.Dst), source(m.KEK.Src), m.KEK.ConnID, "ACTIVE")
-		}
-		if p := m.PreviousKEK; p != nil {
-			d.Line("%-15v %-15v %-15d %s", source(p.Dst), source(p.Src), p.ConnID, "ACTIVE")
-		}
-	}
-	return nil
-}
-
 // showGDOIIPsecSA is `show crypto gdoi ipsec sa`.
 func showGDOIIPsecSA(v View, _ grammar.Args, d *show.Doc) error {
 	members := v.Members()
@@ -327,18 +290,19 @@ func showGDOIIPsecSA(v View, _ grammar.Args, d *show.Doc) error {
 		case policy.ReplayTime:
 			method = fmt.Sprintf("Time/%d sec", int(r.TimeWindow.Seconds()))
 		case policy.ReplayNone:
-			method = "None/0"
+			method = "Disabled"
 		}
 		d.Line("SA created for group %s:", m.Config.Key.Name)
 		for _, i := range m.Config.Interfaces {
 			d.Line("  %s:", i)
-			for _, a := range m.ACEs {
-				d.Line("    protocol = %s", protocolName(a.Protocol))
-				d.Line("      local ident  = %s, port = %d", ident(a.Src.Addr, a.Src.Mask), a.Src.Ports.Lo)
-				d.Line("      remote ident = %s, port = %d", ident(a.Dst.Addr, a.Dst.Mask), a.Dst.Ports.Lo)
-				d.Line("      direction: %s, replay(method/window): %s", direction(m.Direction), method)
-			}
 		}
+		for _, a := range m.ACEs {
+			d.Line("    protocol = %s", protocolName(a.Protocol))
+			d.Line("      local ident  = %s, port = %d", ident(a.Src.Addr, a.Src.Mask), a.Src.Ports.Lo)
+			d.Line("      remote ident = %s, port = %d", ident(a.Dst.Addr, a.Dst.Mask), a.Dst.Ports.Lo)
+			d.Line("      direction: %s, replay(method/window): %s", direction(m.Direction), method)
+		}
+		d.Blank()
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package modes
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -18,8 +20,10 @@ func (x *execCommands) showSystem() {
 		d.Line("*%s", now.Format("15:04:05.000 UTC Mon Jan 2 2006"))
 		return nil
 	})
-	x.show(userLevel, grammar.Kw("logging", "Show the contents of logging buffers"), showLogging)
-	x.show(userLevel, grammar.Kw("users", "Display information about terminal lines"), showUsers)
+	logging := grammar.Kw("logging", "Show the contents of logging buffers")
+	x.show(userLevel, logging, showLogging)
+	x.show(userLevel, grammar.Seq{logging, grammar.Kw("count", "Show counts of each logging message")}, showLoggingCount)
+	x.run(userLevel, grammar.Seq{kwShow, grammar.Kw("users", "Display information about terminal lines")}, x.showUsers)
 	x.run(userLevel, grammar.Seq{kwShow, grammar.Kw("history", "Display the session command history")}, showHistory)
 	x.run(userLevel, grammar.Seq{kwShow, grammar.Kw("privilege", "Show current privilege level")}, showPrivilege)
 }
@@ -57,7 +61,7 @@ func showVersion(v View, _ grammar.Args, d *show.Doc) error {
 	d.Line("Compiled with %s for %s", p.Go, p.Platform)
 	d.Blank()
 	d.Line("%s uptime is %s", v.Hostname(), uptime(v.Now().Sub(v.Booted())))
-	d.Line("System started at %s", v.Booted().UTC().Format("15:04:05 UTC Mon Jan 2 2006"))
+	d.Line("System restarted at %s", v.Booted().UTC().Format("15:04:05 UTC Mon Jan 2 2006"))
 	d.Blank()
 	ethernet, loopback := 0, 0
 	for _, i := range v.Interfaces() {
@@ -81,62 +85,24 @@ func plural(n int, word string) string {
 	return word + "s"
 }
 
-func showLogging(v View, _ grammar.Args, d *show.Doc) error {
-	l := v.Log()
-	d.Data = l
-	d.Line("Syslog logging: enabled (%d messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)", l.Dropped)
-	d.Blank()
-	d.Line("No Active Message Discriminator.")
-	d.Blank()
-	d.Blank()
-	d.Line("No Inactive Message Discriminator.")
-	d.Blank()
-	d.Blank()
-	c := v.Config().Logging
-	d.Line("    Console logging: %s, %d messages logged, xml disabled,", logLevel(c.NoConsole, c.ConsoleLevel), l.Console)
-	d.Line("                     filtering disabled")
-	d.Line("    Monitor logging: %s, %d messages logged, xml disabled,", logLevel(false, c.MonitorLevel), l.Monitor)
-	d.Line("                     filtering disabled")
-	d.Line("    Buffer logging:  %s, %d messages logged, xml disabled,", logLevel(c.NoBuffered, c.BufferLevel), l.Buffered)
-	d.Line("                    filtering disabled")
-	d.Line("    Exception Logging: size (4096 bytes)")
-	d.Line("    Count and timestamp logging messages: disabled")
-	d.Line("    Persistent logging: disabled")
-	d.Blank()
-	d.Line("No active filter modules.")
-	d.Blank()
-	d.Line("Log Buffer (%d bytes):", l.Size)
-	d.Blank()
-	for _, r := range l.Records {
-		d.Line("%s", r.Line())
-	}
-	return nil
-}
-
-func logLevel(off bool, level string) string {
-	if off {
-		return "disabled"
-	}
-	if level == "" {
-		level = "debugging"
-	}
-	return "level " + level
-}
-
-func showUsers(v View, _ grammar.Args, d *show.Doc) error {
-	sessions := v.Sessions()
-	d.Data = sessions
+// showUsers marks the line that asks with a star.
+func (x *execCommands) showUsers(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
+	d := show.Doc{Data: x.view.Sessions()}
 	d.Line("    Line       User       Host(s)              Idle       Location")
-	for i, s := range sessions {
-		mark := " "
-		if s.Current {
+	for _, s := range x.view.Sessions() {
+		mark, name := " ", "con 0"
+		if s.Current || s.Line == t.Session().Line() {
 			mark = "*"
 		}
-		line := s.Line
-		if line == "console" {
-			line = "con 0"
+		if s.Line != "console" {
+			name = s.Line
 		}
-		d.Line("%s%3d %-6s %-10s idle                 %s %s", mark, i, line, s.User, hms(s.Idle), s.From)
+		d.Line("%s%3d %-9s %-10s %-20s %s %s", mark, s.Number, name, s.User, "idle", hms(s.Idle), cmp.Or(s.From, "  "))
 	}
-	return nil
+	d.Blank()
+	d.Line("  Interface    User               Mode         Idle     Peer Address")
+	return emit(t, &d)
 }
+
+// firstVTY is the number of vty 0 among all lines: con 0 and aux 0 come first.
+const firstVTY = 2

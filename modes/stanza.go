@@ -85,7 +85,7 @@ func (b *builder) stanzaMode(name, prompt string, words string, subs ...*grammar
 	type stanza = runningconfig.Stanza
 	m := b.mode(name, prompt)
 	for _, w := range strings.Fields(words) {
-		help := strings.ToUpper(w[:1]) + w[1:] + " of this section"
+		help := routingHelp[w]
 		m.Add(&grammar.Command{
 			Syntax:   grammar.Seq{grammar.Kw(w, help), grammar.Opt{Node: grammar.Arg("Rest", grammar.Rest(), "Parameters")}},
 			Bind:     stanzaLines(w),
@@ -106,9 +106,6 @@ func stanzaLines(word string) grammar.Binding {
 	return keptLines(func(s *runningconfig.Stanza) *[]string { return &s.Lines }, word, false, either)
 }
 
-// subs are the sections inside a section.
-func subs(s *runningconfig.Stanza) *[]*runningconfig.Stanza { return &s.Subs }
-
 // leave is a line such as exit-address-family, which goes back to the mode
 // that knows it and prints behind the section of the mode.
 func leave(word string) *grammar.Command {
@@ -120,38 +117,42 @@ func leave(word string) *grammar.Command {
 }
 
 // routingLines are the first words of lines of a routing process.
-const routingLines = "aggregate-address area auto-cost auto-summary bgp default-information default-metric distance " +
-	"distribute-list log-adjacency-changes max-lsa maximum-paths metric neighbor nsf offset-list passive-interface " +
-	"redistribute router-id summary-address synchronization template timers variance version eigrp"
+const routingLines = "router-id version bgp log-adjacency-changes auto-cost nsf area summary-address aggregate-address redistribute " +
+	"passive-interface network neighbor default-information default-metric distance distribute-list max-lsa maximum-paths metric " +
+	"offset-list synchronization template timers variance auto-summary eigrp"
 
-// stanzas are the sections without an engine: before the cryptography, and
-// between interfaces and access lists.
-func (b *builder) stanzas() (vrfs, tracks, classes, routers, maps []*grammar.Command) {
-	list := func(c *runningconfig.Config) *[]*runningconfig.Stanza { return &c.Stanzas }
+// routingHelp is what `?` says of the words of routing processes and route maps.
+var routingHelp = map[string]string{
+	"advertise": "Advertise to this address", "af-interface": "Enter Address Family interface configuration",
+	"aggregate-address": "Configure BGP aggregate entries", "area": "OSPF area parameters",
+	"auto-cost": "Calculate OSPF interface cost according to bandwidth", "auto-summary": "Enable automatic network number summarization",
+	"bgp": "BGP specific commands", "continue": "Continue on a different entry within the route-map",
+	"default-information": "Control distribution of default information", "default-metric": "Set metric of redistributed routes",
+	"description": "Route-map comment", "distance": "Define an administrative distance",
+	"distribute-list": "Filter networks in routing updates", "eigrp": "EIGRP specific commands",
+	"log-adjacency-changes": "Log changes in adjacency state", "match": "Match values from routing table",
+	"max-lsa": "Maximum number of non self-generated LSAs to accept", "maximum-paths": "Forward packets over multiple paths",
+	"metric": "Modify metrics and parameters for address advertisement", "neighbor": "Specify a neighbor router",
+	"network": "Specify a network to announce via this process", "nsf": "Non-stop forwarding",
+	"offset-list": "Add or subtract offset from metrics", "passive-interface": "Suppress routing updates on an interface",
+	"redistribute": "Redistribute information from another routing protocol", "router-id": "Router ID of this process",
+	"set": "Set values in destination routing protocol", "summary-address": "Configure IP address summaries",
+	"synchronization": "Perform IGP synchronization", "template": "Enter template command mode",
+	"timers": "Adjust routing timers", "topology": "Topology configuration mode", "variance": "Control load balancing variance",
+	"version": "Set routing protocol version",
+}
+
+// stanzas are the sections without an engine between interfaces and access
+// lists, and behind those.
+func (b *builder) stanzas() (routers, maps []*grammar.Command) {
+	list := globalSections
 	router := func(word, help string, named grammar.Node) *grammar.Command {
-		family := section(subs, "address-family", "Enter Address Family command mode", grammar.Arg("Rest", grammar.Rest(), "Address family"), b.stanzaMode("config-router-af", "(config-router-af)",
-			"network "+routingLines+" advertise topology af-interface"))
-		m := b.stanzaMode("config-router", "(config-router)", "network "+routingLines, family)
+		family := section(stanzaSubs, "address-family", "Enter Address Family command mode", grammar.Arg("Rest", grammar.Rest(), "Address family"), b.stanzaMode("config-router-af", "(config-router-af)",
+			routingLines+" advertise topology af-interface"))
+		m := b.stanzaMode("config-router", "(config-router)", routingLines, family)
+		m.ExitHelp = "Exit from routing protocol configuration mode"
 		m.Add(leave("exit-address-family"))
 		return section(list, "router "+word, help, named, m)
-	}
-	vrf := func(words, help, prompt string) *grammar.Command {
-		family := section(subs, "address-family", "Enter Address Family command mode", grammar.Arg("Rest", grammar.Rest(), "Address family"),
-			b.stanzaMode("config-vrf-af", "(config-vrf-af)", "route-target import export maximum mdt bgp"))
-		m := b.stanzaMode("config-vrf", prompt, "description rd route-target import export maximum vpn", family)
-		m.Add(leave("exit-address-family"))
-		return section(list, words, help, grammar.Arg("Rest", grammar.Word(), "VRF name"), m)
-	}
-	vrfs = []*grammar.Command{vrf("vrf definition", "VRF definition", "(config-vrf)"), vrf("ip vrf", "Specify parameters for a VPN Routing/Forwarding instance", "(config-vrf)")}
-	tracks = []*grammar.Command{
-		section(list, "track", "Object tracking configuration commands", grammar.Arg("Rest", grammar.Rest(), "Tracked object"), b.stanzaMode("config-track", "(config-track)", "delay default-state object threshold description")),
-		section(list, "archive", "Archive the configuration", nil, b.stanzaMode("config-archive", "(config-archive)", "path maximum write-memory time-period log")),
-	}
-	const classLines = "priority bandwidth set police shape queue-limit fair-queue random-detect service-policy drop"
-	class := section(subs, "class", "Policy criteria", grammar.Arg("Rest", grammar.Word(), "Class-map name"), b.stanzaMode("config-pmap-c", "(config-pmap-c)", classLines))
-	classes = []*grammar.Command{
-		section(list, "class-map", "Configure QoS Class Map", grammar.Arg("Rest", grammar.Rest(), "Class-map name"), b.stanzaMode("config-cmap", "(config-cmap)", "match description")),
-		section(list, "policy-map", "Configure Policy Map", grammar.Arg("Rest", grammar.Rest(), "Policy-map name"), b.stanzaMode("config-pmap", "(config-pmap)", "description", class)),
 	}
 	routers = []*grammar.Command{
 		router("bgp", "Border Gateway Protocol (BGP)", grammar.Arg("Rest", grammar.Word(), "Autonomous system number")), router("eigrp", "Enhanced Interior Gateway Routing Protocol (EIGRP)", grammar.Arg("Rest", grammar.Word(), "Autonomous system number or name")),
@@ -160,5 +161,5 @@ func (b *builder) stanzas() (vrfs, tracks, classes, routers, maps []*grammar.Com
 	maps = []*grammar.Command{
 		section(list, "route-map", "Create route-map or enter route-map command mode", grammar.Arg("Rest", grammar.Rest(), "Route map tag"), b.stanzaMode("config-route-map", "(config-route-map)", "match set description continue")),
 	}
-	return vrfs, tracks, classes, routers, maps
+	return routers, maps
 }

@@ -67,6 +67,47 @@ func cryptoMapNames(root any) []string {
 		func(m *runningconfig.CryptoMap) string { return m.Name })
 }
 
+func keyringNames(root any) []string {
+	return namesOf(root, func(c *runningconfig.Config) []*runningconfig.Keyring { return c.ISAKMP.Keyrings },
+		func(k *runningconfig.Keyring) string { return k.Name })
+}
+
+func isakmpProfileNames(root any) []string {
+	return namesOf(root, func(c *runningconfig.Config) []*runningconfig.ISAKMPProfile { return c.ISAKMP.Profiles },
+		func(p *runningconfig.ISAKMPProfile) string { return p.Name })
+}
+
+// Names of sections, by the words that they begin with.
+var (
+	vrfNames        = sectionNames("vrf definition ", "ip vrf ")
+	timeRangeNames  = sectionNames("time-range ")
+	classMapNames   = sectionNames("class-map match-all ", "class-map match-any ")
+	policyMapNames  = sectionNames("policy-map ")
+	trustpointNames = sectionNames("crypto pki trustpoint ")
+	identityNames   = sectionNames("crypto identity ")
+	trackNumbers    = sectionNames("track ")
+)
+
+// sectionNames gives the word behind the first words of sections.
+func sectionNames(begin ...string) func(root any) []string {
+	return func(root any) []string {
+		c, ok := root.(*runningconfig.Config)
+		if !ok {
+			return nil
+		}
+		var out []string
+		for _, s := range c.Stanzas {
+			for _, b := range begin {
+				if rest, ok := strings.CutPrefix(s.Header, b); ok {
+					name, _, _ := strings.Cut(rest, " ")
+					out = append(out, name)
+				}
+			}
+		}
+		return out
+	}
+}
+
 func namesOf[S any](root any, list func(*runningconfig.Config) []*S, name func(*S) string) []string {
 	c, ok := root.(*runningconfig.Config)
 	if !ok {
@@ -194,4 +235,24 @@ func (c codes) List([]string) []grammar.HelpEntry {
 		out = append(out, grammar.HelpEntry{Word: name, Help: fmt.Sprintf("%s (%s %d)", strings.ToUpper(name[:1])+name[1:], c.what, c.names[name])})
 	}
 	return out
+}
+
+// Addresses of IPv6, which no engine uses yet.
+var (
+	ipv6Prefix = kind{placeholder: "X:X:X:X::X/<0-128>", rank: grammar.RankTyped, samples: []string{"2001:db8::/32"}, parse: func(s string) (any, bool) {
+		p, err := netip.ParsePrefix(s)
+		return p.Masked(), err == nil && p.Addr().Is6() && !p.Addr().Is4In6()
+	}}
+	ipv6Address = kind{placeholder: "X:X:X:X::X", rank: grammar.RankTyped, samples: []string{"2001:db8::1"}, parse: func(s string) (any, bool) {
+		a, err := netip.ParseAddr(s)
+		return a, err == nil && a.Is6() && !a.Is4In6() && a.Zone() == ""
+	}}
+)
+
+// addressText and addressOf turn an address into text and back.
+func addressText(a netip.Addr) (string, bool) { return a.String(), true }
+
+func addressOf(s string) netip.Addr {
+	a, _ := netip.ParseAddr(s)
+	return a
 }

@@ -34,7 +34,7 @@ type View interface {
 	Routes() []netdev.Route
 	RSAKeys() []keys.Public // sorted by label
 	Log() LogSnapshot
-	Debugging() syslog.Topic
+	Debugging() syslog.Filter
 	Version() Version
 	Sessions() []SessionInfo
 }
@@ -44,7 +44,10 @@ type LogSnapshot struct {
 	Records                    []syslog.Record // oldest first
 	Size                       int             // octets of the buffer
 	Console, Monitor, Buffered uint64          // messages logged
-	Dropped                    uint64
+	Trap                       uint64          // to servers
+	Dropped, RateLimited       uint64
+	Hosts                      []LogHost  // in order of configuration
+	Counts                     []LogCount // of `logging count`, by facility and mnemonic
 }
 
 // Version is what `show version` prints of the program.
@@ -60,6 +63,7 @@ type Version struct {
 // SessionInfo is one row of `show users`.
 type SessionInfo struct {
 	Line, User, From string
+	Number           int // of the line among all
 	Idle             time.Duration
 	Current          bool
 }
@@ -67,6 +71,8 @@ type SessionInfo struct {
 // Operator does what exec commands ask for. Methods return when the work is
 // done or ctx ends; iterators yield results as they come.
 type Operator interface {
+	Lifecycle
+	KeyFiles
 	// Probes sends pings or traceroute probes one after another, count times,
 	// and yields each result. A new Probe is derived from p by the sequence number.
 	Probe(ctx context.Context, p netdev.Probe) (netdev.ProbeResult, error)
@@ -90,6 +96,8 @@ type Operator interface {
 	EraseStartup(ctx context.Context) error
 	// MergeConfig applies configuration text line by line, as a paste would.
 	MergeConfig(ctx context.Context, text string) error
-	Debug(t syslog.Topic, on bool)
+	Debug(t syslog.Topic, levels syslog.Level, on bool)
 	Reload(ctx context.Context) error
+	// ClearLine hangs up a line by its name: "console", "vty 3".
+	ClearLine(ctx context.Context, line string) error
 }

@@ -38,6 +38,9 @@ func clone(v reflect.Value) reflect.Value {
 			return v
 		}
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue // made on demand
+			}
 			out.Field(i).Set(clone(v.Field(i)))
 		}
 	default:

@@ -9,10 +9,24 @@ type Store struct {
 	tree     *Config
 	version  uint64
 	snapshot *Config // of version, made on demand
+	finish   func(*Config)
 }
 
 // NewStore returns a store of an empty configuration.
 func NewStore() *Store { return &Store{tree: new(Config)} }
+
+// Finish sets what follows every edit: f brings the tree into the form that it
+// asks for itself. It must be set before the store is shared.
+func (s *Store) Finish(f func(*Config)) { s.finish = f }
+
+// changed follows a change of the live tree; the lock is held.
+func (s *Store) changed() {
+	if s.finish != nil {
+		s.finish(s.tree)
+	}
+	s.version++
+	s.snapshot = nil
+}
 
 // Edit runs f on the live tree. f must leave the tree unchanged when it
 // returns an error, which Edit passes on.
@@ -22,8 +36,7 @@ func (s *Store) Edit(f func(*Config) error) error {
 	if err := f(s.tree); err != nil {
 		return err
 	}
-	s.version++
-	s.snapshot = nil
+	s.changed()
 	return nil
 }
 
@@ -49,6 +62,6 @@ func (s *Store) Snapshot() (*Config, uint64) {
 func (s *Store) Replace(c *Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tree, s.snapshot = c, nil
-	s.version++
+	s.tree = c
+	s.changed()
 }

@@ -22,7 +22,11 @@ type Config struct {
 	Hostname   string
 	DomainName string
 	Logging    Logging
+	Clock      Clock
 	Platform   Platform
+	AAA        AAA
+	Archive    *Archive // nil without `archive`
+	Exclusive  string   // configuration mode exclusive: "", "auto", "manual"
 
 	ISAKMP        ISAKMP
 	TransformSets []*TransformSet
@@ -34,6 +38,7 @@ type Config struct {
 	Routes        []Route
 	AccessLists   []*AccessList
 	Lines         []*Line
+	GDOITraps     []string  // snmp-server enable traps gdoi ...
 	Stanzas       []*Stanza // sections without an engine: router bgp, class-map ...
 }
 
@@ -57,17 +62,6 @@ type Service struct {
 	Text string // "timestamps log datetime msec"
 }
 
-// Logging is the logging configuration that the log acts on.
-type Logging struct {
-	BufferSize   int    // 0: default 4096
-	BufferLevel  string // "", "debugging", ...
-	ConsoleLevel string
-	MonitorLevel string
-	NoConsole    bool
-	NoBuffered   bool
-	NoMonitor    bool
-}
-
 // Platform holds our own knobs.
 type Platform struct {
 	Profile       string // "", "ios-xe", "ios-15.4"; "" is native
@@ -85,6 +79,8 @@ type ISAKMP struct {
 	Identity           string // "", "hostname", "dn"
 	InvalidSPIRecovery bool
 	AggressiveDisable  bool
+	Keyrings           []*Keyring
+	Profiles           []*ISAKMPProfile
 }
 
 // ISAKMPPolicy is `crypto isakmp policy N`.
@@ -101,9 +97,10 @@ type ISAKMPPolicy struct {
 type ISAKMPKey struct {
 	Key      secret.Bytes
 	Type6    bool
-	Address  netip.Addr // with Mask; 0.0.0.0 alone is the wildcard
-	Mask     netip.Addr // invalid: host (or the wildcard for 0.0.0.0)
-	Hostname string     // instead of an address
+	Address  netip.Addr   // with Mask; 0.0.0.0 alone is the wildcard
+	Mask     netip.Addr   // invalid: host (or the wildcard for 0.0.0.0)
+	Hostname string       // instead of an address
+	IPv6     netip.Prefix // instead of an address
 	NoXAuth  bool
 }
 
@@ -119,6 +116,8 @@ type TransformSet struct {
 	Cipher string // "esp-aes", "esp-aes 256", "esp-gcm 256", "esp-null", ""
 	Auth   string // "esp-sha-hmac", ...; "" with gcm and gmac
 	AH     string
+	LZS    bool   // comp-lzs
+	ESN    bool   // esn
 	Mode   string // "": tunnel (printed), "transport", "transport require"
 }
 
@@ -146,6 +145,7 @@ type IPsecProfile struct {
 // Group is `crypto gdoi group` or `crypto gkm group`, one object either way.
 type Group struct {
 	Name                  string
+	IPv6                  bool   // `group ipv6 NAME`
 	Family                string // "gdoi" or "gkm": the word typed
 	Identity              Identity
 	Servers               []Server // server address ..., in order
@@ -170,8 +170,9 @@ type Identity struct {
 
 // Server is one `server address ipv4` or `server hostname`.
 type Server struct {
-	Address  netip.Addr
+	Address  netip.Addr // IPv4 or IPv6
 	Hostname string
+	IPv6     bool // of the address that Hostname stands for
 }
 
 // LocalServer is `server local`.
@@ -190,6 +191,7 @@ type LocalServer struct {
 	ReceiveOnly           bool
 	Redundancy            *Redundancy
 	Size                  string // group size
+	Identifier            *Identifier
 	RegistrationInterface string
 	Kept                  []string // other lines, verbatim
 }
@@ -229,6 +231,7 @@ type Redundancy struct {
 type CryptoMap struct {
 	Name         string
 	Entries      []*CryptoMapEntry // by sequence
+	IPv6         bool              // crypto map ipv6 M
 	LocalAddress string            // crypto map M local-address IF
 	FailClose    *FailClose
 }
@@ -236,10 +239,11 @@ type CryptoMap struct {
 // CryptoMapEntry is `crypto map M SEQ gdoi`.
 type CryptoMapEntry struct {
 	Sequence    int
-	Family      string // "gdoi" or "gkm"
+	Family      string // "gdoi", "gkm" or "ipsec-isakmp"
 	Group       string
 	ACL         string // match address
 	Description string
+	Kept        []string // other lines, verbatim
 }
 
 // FailClose is `crypto map M gdoi fail-close`.
@@ -257,6 +261,7 @@ type Interface struct {
 	Shutdown            bool
 	NoShutdown          bool // typed explicitly; prints nothing
 	CryptoMap           string
+	MapRedundancy       string // crypto map M redundancy NAME
 	MTU, IPMTU          int
 	AdjustMSS           int
 	Bandwidth           int
@@ -266,7 +271,8 @@ type Interface struct {
 	VRF                 string
 	OldVRF              bool // `ip vrf forwarding` rather than `vrf forwarding`
 	AccessIn, AccessOut string
-	Kept                []string // lines without an engine, verbatim
+	Kept                []string  // lines without an engine, verbatim
+	Sections            []*Stanza // cts manual
 }
 
 // InterfaceAddress is `ip address A M [secondary]`.
@@ -286,6 +292,7 @@ type Route struct {
 	Name         string
 	Permanent    bool
 	Tag          uint32
+	Track        int // object that must be up; 0: none
 }
 
 // AccessList is a standard or extended IPv4 access list, named or numbered.
@@ -294,6 +301,7 @@ type AccessList struct {
 	Extended bool
 	Numbered bool  // entered as access-list N ...
 	Entries  []ACE // by sequence
+	index    entryIndex
 }
 
 // ACE is one entry.
@@ -325,7 +333,8 @@ type Line struct {
 	Login       string // "", "login", "no login", "login local"
 	Transport   string // of `transport input`: "ssh", "telnet ssh", "all", "none"
 	Privilege   int
-	StopBits    string // "1", "1.5", "2"
+	Password    Password // type 0 or 7
+	StopBits    string   // "1", "1.5", "2"
 	Kept        []string
 }
 

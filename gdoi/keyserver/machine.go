@@ -96,8 +96,8 @@ func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
 func (m *Machine) log(msg syslog.Message) { m.emit(Log{msg}) }
 
-func (m *Machine) debugf(t syslog.Topic, format string, args ...any) {
-	m.emit(Log{syslog.Debugf(t, format, args...)})
+func (m *Machine) debugf(t syslog.Topic, l syslog.Level, format string, args ...any) {
+	m.emit(Log{syslog.DebugAt(t, l, format, args...)})
 }
 
 // named is one group, or all of them for "".

@@ -48,7 +48,7 @@ func (m *Machine) refuseBad(now time.Time, in Phase2, err error, notifyHash uint
 	gm := in.SA.Remote.Addr()
 	if !errors.Is(err, wire.ErrHash) {
 		m.counters.Malformed++
-		m.debugf(syslog.DebugKSRegistration, "GDOI:KS REGISTRATION:message from %v dropped: %v", gm, err)
+		m.debugf(syslog.DebugKSRegistration, syslog.LevelError, "GDOI:KS REGISTRATION:message from %v dropped: %v", gm, err)
 		m.refuse(in, wire.NotifyOf(err))
 		return
 	}
@@ -116,7 +116,7 @@ func (m *Machine) pull1(now time.Time, in Phase2) {
 		return
 	}
 	m.pulls.add(now, p)
-	m.debugf(syslog.DebugKSRegistration, "GDOI:KS REGISTRATION:(%s:%d):policy of epoch %d offered to %v", g.cfg.Name, in.SA.ID, p.offer.epoch, gm)
+	m.debugf(syslog.DebugKSRegistration, syslog.LevelEvent, "GDOI:KS REGISTRATION:(%s:%d):policy of epoch %d offered to %v", g.cfg.Name, in.SA.ID, p.offer.epoch, gm)
 	m.exchange(in, first, chain)
 }
 

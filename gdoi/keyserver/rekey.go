@@ -236,7 +236,7 @@ func (m *Machine) signed(now time.Time, in Done) {
 	signature, _ := in.Result.([]byte)
 	datagram, plain, err := p.unsigned.Finish(signature)
 	if err != nil {
-		m.debugf(syslog.DebugKSRekey, "GDOI:KS REKEY:(%s):seq # %d is not signed: %v (%v)", g.cfg.Name, p.seq, in.Result, err)
+		m.debugf(syslog.DebugKSRekey, syslog.LevelError, "GDOI:KS REKEY:(%s):seq # %d is not signed: %v (%v)", g.cfg.Name, p.seq, in.Result, err)
 		p.retry = now.Add(signRetry)
 		m.schedule(g)
 		return

@@ -8,7 +8,7 @@ import (
 )
 
 func (m *Machine) debugRegistration(format string, args ...any) {
-	m.log(syslog.Debugf(syslog.DebugGMRegistration, "GDOI:GM REGISTRATION:("+m.group()+":0):"+format, args...))
+	m.log(syslog.DebugAt(syslog.DebugGMRegistration, syslog.LevelEvent, "GDOI:GM REGISTRATION:("+m.group()+":0):"+format, args...))
 }
 
 // debugRekey is what IOS prints while it takes a rekey, with `debug crypto
@@ -17,9 +17,12 @@ func (m *Machine) debugRekey(k heldKEK, msg *wire.ReceivedPush, p wire.Policy, n
 	line := func(format string, args ...any) {
 		m.log(syslog.Debugf(syslog.DebugGMRekey, "GDOI:INFRA:"+format, args...))
 	}
+	event := func(format string, args ...any) {
+		m.log(syslog.DebugAt(syslog.DebugGMRekey, syslog.LevelEvent, "GDOI:INFRA:"+format, args...))
+	}
 	c, g := k.conn, m.group()
-	line("(%s:%d):Received Rekey Message!", g, c)
-	line("(%s:%d):Signature Valid!", g, c)
+	event("(%s:%d):Received Rekey Message!", g, c)
+	event("(%s:%d):Signature Valid!", g, c)
 	line("(%d):received payload type %d", c, wire.PayloadSEQ)
 	line("(%d):processing GDOI Seq Payload, message_id  0", c)
 	line("(%d):Completed SEQ Processing for seq %d", c, msg.Seq)
@@ -35,7 +38,7 @@ func (m *Machine) debugRekey(k heldKEK, msg *wire.ReceivedPush, p wire.Policy, n
 			line("(0):    SIG_ALG 1")
 			line("(0):    SIG_KEY_LEN %d", wire.SigKeyBits(n.SigKey))
 			if newKEK {
-				line("(0): New Kek is received, reset last_seq_num to 0")
+				event("(0): New Kek is received, reset last_seq_num to 0")
 			}
 			line("(0): Completed KEK Processing")
 		}
@@ -70,7 +73,7 @@ func (m *Machine) debugRekey(k heldKEK, msg *wire.ReceivedPush, p wire.Policy, n
 	if k.unicast {
 		way = "Unicast"
 	}
-	line("(%d):%s Rekey from KS 2", c, way)
+	event("(%d):%s Rekey from KS 2", c, way)
 }
 
 // debugInstalled is what follows the log line.

@@ -1,13 +1,13 @@
 // Package syslog declares every message the appliance can log, once, with the
-// facility, severity, mnemonic and wording of IOS, and renders them.
+// facility, severity, mnemonic and wording of IOS, and renders them: as a line
+// of the console, and as a packet for a syslog server (RFC 3164, RFC 5424).
 //
 // Machines output a Message; the appliance stamps it with its clock and hands
-// the Record to buffer, console, monitor sessions and debug.
+// the Record to buffer, console, monitor sessions, servers and debug.
 package syslog
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -17,16 +17,41 @@ type Event struct {
 	Severity int // 0 emergencies .. 7 debugging
 	Mnemonic string
 	Format   string // fmt verbs, one per argument
+
+	peer int  // see provoked
+	own  bool // see ours
 }
 
 var events []*Event
 
 // Define registers an event; it is called from this package's catalogue only.
 func define(facility string, severity int, mnemonic, format string) *Event {
-	e := &Event{facility, severity, mnemonic, format}
+	e := &Event{Facility: facility, Severity: severity, Mnemonic: mnemonic, Format: format}
 	events = append(events, e)
 	return e
 }
+
+// anyone is the argument of provoked for an event that names no peer.
+const anyone = -1
+
+// provoked marks an event that a packet from anybody can cause, and says which
+// argument, from 1, is the peer: see Guard.
+func (e *Event) provoked(peer int) *Event {
+	e.peer = peer
+	return e
+}
+
+// ours marks an event that IOS does not have.
+func (e *Event) ours() *Event {
+	e.own = true
+	return e
+}
+
+// Own tells whether the event is our own, and not one of IOS.
+func (e *Event) Own() bool { return e.own }
+
+// Provoked tells whether the event is limited by a Guard.
+func (e *Event) Provoked() bool { return e.peer != 0 }
 
 // Events lists the catalogue in order of definition.
 func Events() []*Event { return events }
@@ -40,21 +65,17 @@ type Message struct {
 	Event *Event
 	Args  []any
 	Debug Topic  // of a debug line
+	Level Level  // of a debug line
 	Line  string // of a debug line, after the time stamp
-}
-
-// Debugf makes a debug line, shown while its topic is being debugged.
-func Debugf(t Topic, format string, args ...any) Message {
-	return Message{Debug: t, Line: fmt.Sprintf(format, args...)}
 }
 
 // Text is the message from its % sign on, or the debug line.
 func (m Message) Text() string {
 	if m.Event == nil {
-		return printable(m.Line)
+		return printable(m.Line, maxText)
 	}
-	return printable(fmt.Sprintf("%%%s-%d-%s: ", m.Event.Facility, m.Event.Severity, m.Event.Mnemonic) +
-		fmt.Sprintf(m.Event.Format, m.Args...))
+	return printable(fmt.Sprintf("%%%s-%d-%s: ", m.Event.Facility, m.Event.Severity, m.Event.Mnemonic)+
+		fmt.Sprintf(m.Event.Format, m.Args...), maxText)
 }
 
 // Severity is 7 for debug lines.
@@ -65,46 +86,14 @@ func (m Message) Severity() int {
 	return m.Event.Severity
 }
 
-// A Record is a message with the time it was logged at.
+// A Record is a message as it was logged.
 type Record struct {
-	Time time.Time
+	Time   time.Time
+	Uptime time.Duration // of the device, then
+	Seq    uint64        // counts records from 1
+	Layout *Layout       // nil: the default
 	Message
 }
 
-// Line renders the record as IOS does with `service timestamps log datetime
-// msec`; the star says that no time source has set the clock.
-func (r Record) Line() string { return "*" + Stamp(r.Time) + ": " + r.Text() }
-
-// Stamp is the time stamp of a log line without its clock marker.
-func Stamp(t time.Time) string { return t.Format("Jan _2 15:04:05.000") }
-
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 {
-			return '.'
-		}
-		return r
-	}, s)
-}
-
-// A Topic is what `debug` switches on: one bit each.
-type Topic uint32
-
-// Topics of `debug crypto gdoi ...` and `debug crypto isakmp`.
-const (
-	DebugISAKMP Topic = 1 << iota
-	DebugGMRegistration
-	DebugGMRekey
-	DebugGMACLs
-	DebugGMInfrastructure
-	DebugGMReplay
-	DebugKSRegistration
-	DebugKSRekey
-	DebugKSInfrastructure
-	DebugKSReplay
-	DebugIPsec
-)
-
-// DebugGDOI is every topic of `debug crypto gdoi`.
-const DebugGDOI = DebugGMRegistration | DebugGMRekey | DebugGMACLs | DebugGMInfrastructure | DebugGMReplay |
-	DebugKSRegistration | DebugKSRekey | DebugKSInfrastructure | DebugKSReplay
+// Line renders the record as the console shows it.
+func (r Record) Line() string { return r.Layout.head(r) + r.Text() }
