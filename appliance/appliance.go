@@ -6,6 +6,7 @@ package appliance
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"sync"
@@ -32,6 +33,9 @@ type Config struct {
 	Env       env.Env
 	Files     Files // NVRAM
 	Version   modes.Version
+	// TLS is how `logging host ... transport tls` verifies a server; nil: by the
+	// certificates that the host system trusts.
+	TLS *tls.Config
 	// KeyLog, when set, is given the phase-1 decryption keys and the PUSH
 	// datagrams in plain text, for captures of a lab.
 	KeyLog KeyLog
@@ -63,14 +67,28 @@ const (
 
 // Appliance is one device. Its methods are safe for concurrent use.
 type Appliance struct {
-	cfg    Config
-	booted time.Time
-	store  *runningconfig.Store
-	exec   *grammar.Mode
-	config *grammar.Mode
-	log    *logger
-	keys   *keyStore
-	ctl    *control
+	cfg     Config
+	booted  time.Time
+	store   *runningconfig.Store
+	exec    *grammar.Mode
+	config  *grammar.Mode
+	log     *logger
+	keys    *keyStore
+	masters *masterKeys
+	ctl     *control
+	// recording is what `debug gdoi record` ordered before the boot; nil: nothing.
+	recording *recorder
+	life      lifecycle
+
+	lockout  lockout
+	checking chan struct{}                 // a place for each password being checked
+	loading  atomic.Int32                  // files being read
+	levels   []runningconfig.PrivilegeLine // in force
+
+	calls   calls // lines in use
+	hostKey hostKey
+	changes changes     // of the configuration that took effect
+	blank   atomic.Bool // booted without any configuration
 
 	reconciling sync.Mutex // one reconcile at a time, so that none overtakes a newer one
 
@@ -98,7 +116,12 @@ func New(cfg Config) (*Appliance, error) {
 		return nil, err
 	}
 	a.keys = ks
-	a.ctl = newControl(a)
+	if a.masters, err = openMasterKeys(cfg.Files); err != nil {
+		return nil, err
+	}
+	a.checking = make(chan struct{}, hashing)
+	a.store.Finish(a.protect)
+	a.ctl = newControl(a, a.startRecording())
 	a.config = modes.Configuration(a)
 	a.exec = modes.Exec(a, a)
 	go a.ctl.run()
@@ -114,8 +137,11 @@ func (a *Appliance) Boot(ctx context.Context, text string) []grammar.LineError {
 	if saved, ok := a.Startup(); ok {
 		text = saved
 	}
+	a.blank.Store(text == "")
 	errs := a.load(ctx, text)
+	a.keepSaved()
 	a.log.add(syslog.Restart.With())
+	a.badLines(startupFile, errs)
 	a.reconcile(ctx)
 	return errs
 }
@@ -124,6 +150,8 @@ func (a *Appliance) Boot(ctx context.Context, text string) []grammar.LineError {
 func (a *Appliance) load(ctx context.Context, text string) []grammar.LineError {
 	var errs []grammar.LineError
 	var kept []string
+	a.loading.Add(1)
+	defer a.loading.Add(-1)
 	a.store.Edit(func(root *runningconfig.Config) error {
 		errs = grammar.Load(a.config, root, text, grammar.Accepted(func(_ int, m grammar.Match) {
 			if line, ok := a.without(m); ok {
@@ -144,7 +172,9 @@ func (a *Appliance) Close() error {
 		a.idle.Stop()
 	}
 	a.mu.Unlock()
+	a.life.close()
 	a.ctl.close()
+	a.log.close()
 	return errors.Join(a.cfg.Stack.Close(), a.cfg.Dataplane.Close())
 }
 

@@ -80,6 +80,9 @@ func (c *compiler) served(g *runningconfig.Group) keyserver.Group {
 			out.Incomplete = fmt.Sprintf(format, args...)
 		}
 	}
+	if g.IPv6 {
+		incomplete("groups of IPv6 are not available yet")
+	}
 	if !g.Identity.Set {
 		incomplete("identity is not configured")
 	}
@@ -219,7 +222,7 @@ func (c *compiler) groupSA(g *runningconfig.Group, s *runningconfig.GroupSA, inc
 		return out
 	}
 	t, ok := suite.ParseTransform(set.Cipher, set.Auth)
-	if !ok || set.AH != "" {
+	if !ok || set.AH != "" || set.LZS || set.ESN {
 		incomplete("transform-set %s is not one that a group can use", name)
 		return out
 	}
@@ -292,6 +295,10 @@ func (c *compiler) cryptoMap(name string) *runningconfig.CryptoMap {
 
 func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoMap, e *runningconfig.CryptoMapEntry) (xfrm.MapEntry, bool) {
 	where := fmt.Sprintf("crypto map %s %d", m.Name, e.Sequence)
+	if e.Family == "ipsec-isakmp" {
+		c.note(syslog.NoEffect.With("'"+where+" ipsec-isakmp' is", "has"))
+		return xfrm.MapEntry{}, false
+	}
 	if e.Group == "" {
 		return xfrm.MapEntry{}, false // stays disabled until a group is set, as IOS notes
 	}
@@ -319,11 +326,14 @@ func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoM
 		incomplete("the registration interface has no address")
 	}
 	cfg.Key = xfrm.GroupKey{VRF: i.VRF, Name: g.Name, Source: addr}
+	if g.IPv6 {
+		incomplete("groups of IPv6 are not available yet")
+	}
 	if !g.Identity.Set {
 		incomplete("identity is not configured")
 	}
 	for _, s := range g.Servers {
-		if s.Address.IsValid() {
+		if s.Address.Is4() {
 			cfg.Servers = append(cfg.Servers, s.Address)
 		}
 	}
@@ -415,7 +425,7 @@ func (c *compiler) isakmp() {
 		}
 	}
 	slices.SortStableFunc(cfg.Policies, func(a, b isakmp.Policy) int { return cmp.Compare(a.Priority, b.Priority) })
-	for _, k := range t.Keys {
+	for _, k := range c.preSharedKeys() {
 		switch {
 		case k.Type6:
 			c.note(syslog.UnresolvedName.With("crypto isakmp key 6 ...", "a master key (key config-key password-encrypt)"))
@@ -426,4 +436,19 @@ func (c *compiler) isakmp() {
 		}
 	}
 	c.out.ISAKMP = cfg
+}
+
+// preSharedKeys are those of global configuration, then those of keyrings that
+// are bound to nothing in particular.
+func (c *compiler) preSharedKeys() []runningconfig.ISAKMPKey {
+	t := &c.tree.ISAKMP
+	list := slices.Clone(t.Keys)
+	for _, k := range t.Keyrings {
+		if k.VRF != "" || k.LocalAddress != "" {
+			c.note(syslog.NoEffect.With("'crypto keyring "+k.Name+"' is", "has"))
+			continue
+		}
+		list = append(list, k.Keys...)
+	}
+	return list
 }

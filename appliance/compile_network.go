@@ -1,8 +1,10 @@
 package appliance
 
 import (
+	"fmt"
 	"net/netip"
 
+	"coterie/internal/syslog"
 	"coterie/netdev"
 	runningconfig "coterie/running-config"
 )
@@ -24,6 +26,9 @@ func (c *compiler) interfaces() {
 
 func (c *compiler) routes() {
 	for _, r := range c.tree.Routes {
+		if r.Track != 0 {
+			c.note(syslog.NoEffect.With(fmt.Sprintf("'track %d' of the route to %s is", r.Track, r.Prefix), "has"))
+		}
 		distance := uint8(1)
 		if r.Distance != 0 {
 			distance = uint8(r.Distance)

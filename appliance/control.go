@@ -25,8 +25,10 @@ type control struct {
 	once  sync.Once
 	work  sync.WaitGroup // jobs and sockets
 
-	isakmp    *isakmp.Machine
-	keyserver *keyserver.Machine
+	env       env.Env // of the machines
+	tape      *tape   // nil: nothing is recorded
+	isakmp    isakmpEngine
+	keyserver keyServerEngine
 	members   []*groupMember // sorted by key
 	nextOwner isakmp.Owner
 	sockets   map[Socket]*socket
@@ -41,16 +43,29 @@ type control struct {
 type groupMember struct {
 	key     xfrm.GroupKey
 	owner   isakmp.Owner
-	machine *member.Machine
+	machine groupMemberEngine
 	gone    bool // stopped; dropped when drained
 }
 
-func newControl(a *Appliance) *control {
-	return &control{
+// newControl makes the machines, which draw their first random numbers here.
+func newControl(a *Appliance, t *tape) *control {
+	c := &control{
 		a: a, inbox: make(chan func(time.Time), 256), done: make(chan struct{}), ended: make(chan struct{}),
-		isakmp: isakmp.New(a.cfg.Env), keyserver: keyserver.New(a.cfg.Env),
-		sockets: make(map[Socket]*socket), desired: &Desired{},
+		sockets: make(map[Socket]*socket), desired: &Desired{}, tape: t,
 	}
+	c.env = env.Env{Rand: randomTape{a.cfg.Env.Rand, c}}
+	c.isakmp = isakmpEngine{isakmp.New(c.env), c}
+	c.keyserver = keyServerEngine{keyserver.New(c.env), c}
+	return c
+}
+
+// newMember makes a member machine under a name for isakmp.
+func (c *control) newMember(owner isakmp.Owner, key xfrm.GroupKey) *groupMember {
+	c.tape.member(owner, key)
+	m := &groupMember{key: key, owner: owner, machine: groupMemberEngine{member.New(c.env), c, owner}}
+	c.members = append(c.members, m)
+	slices.SortFunc(c.members, func(a, b *groupMember) int { return compareKeys(a.key, b.key) })
+	return m
 }
 
 // post runs f on the control goroutine some time later; it waits for room, and
@@ -151,6 +166,7 @@ func (c *control) tick(now time.Time) {
 
 // drain performs outputs until no machine has any.
 func (c *control) drain(now time.Time) {
+	defer c.tape.drain(now)()
 	for {
 		busy := false
 		for _, o := range c.isakmp.Drain() {
@@ -218,6 +234,10 @@ func (c *control) fromISAKMP(now time.Time, o isakmp.Output) {
 	case isakmp.Send:
 		c.send(o.Local, o.Remote, o.Data)
 	case isakmp.Compute:
+		if t := c.tape; t != nil && t.play != nil {
+			t.play.jobs[o.ID] = o.Job
+			return
+		}
 		c.compute(o.Job, func(now time.Time, d env.JobDone) { c.isakmp.Step(now, isakmp.Done{JobDone: d}) })
 	case isakmp.PhaseOneUp:
 		if m := c.owner(o.Owner); m != nil {
@@ -252,6 +272,7 @@ func (c *control) fromISAKMP(now time.Time, o isakmp.Output) {
 			k.PhaseOne(o.InitiatorCookie, o.Key)
 		}
 	case isakmp.Log:
+		c.tape.logged(o.Message)
 		c.a.log.add(o.Message)
 	}
 }
@@ -263,6 +284,9 @@ func (c *control) fromKeyServer(now time.Time, o keyserver.Output) {
 	case keyserver.ToISAKMP:
 		c.isakmp.Step(now, o.Input)
 	case keyserver.Compute:
+		if c.tape != nil && c.tape.play != nil {
+			return // its result is in the recording
+		}
 		c.compute(o.Job, func(now time.Time, d env.JobDone) { c.keyserver.Step(now, keyserver.Done{JobDone: d}) })
 	case keyserver.Persist:
 		c.persist(o)
@@ -271,6 +295,7 @@ func (c *control) fromKeyServer(now time.Time, o keyserver.Output) {
 			k.PlainPush(o.Local, o.Remote, o.Data)
 		}
 	case keyserver.Log:
+		c.tape.logged(o.Message)
 		c.a.logFromEngine(o.Message)
 	}
 }
@@ -282,13 +307,16 @@ func (c *control) fromMember(now time.Time, m *groupMember, o member.Output) boo
 		c.isakmp.Step(now, owned(o.Input, m.owner))
 	case member.Install:
 		err := c.a.cfg.Dataplane.SetGroup(o.Group)
+		c.tape.installed(o.Group, err)
 		m.machine.Step(now, member.Installed{Number: o.Number, Err: err})
 		return err == nil
 	case member.Remove:
+		c.tape.removed(o.Key)
 		c.a.cfg.Dataplane.RemoveGroup(o.Key)
 	case member.Send:
 		c.send(o.Local, o.Remote, o.Data)
 	case member.Log:
+		c.tape.logged(o.Message)
 		c.a.log.add(o.Message)
 	}
 	return true
@@ -321,7 +349,10 @@ func (c *control) compute(j env.Job, back func(time.Time, env.JobDone)) {
 // persist writes a reserved value; the key server's further outputs wait for
 // it, and are dropped if it fails.
 func (c *control) persist(p keyserver.Persist) {
-	c.writing = true
+	c.tape.persisted(p)
+	if c.writing = true; c.tape != nil && c.tape.play != nil {
+		return
+	}
 	c.work.Go(func() {
 		err := c.a.cfg.Files.Write(stateFolder+p.Group+"/"+p.Key, p.Value)
 		c.post(func(now time.Time) {

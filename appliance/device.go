@@ -8,6 +8,7 @@ import (
 	"coterie/cli"
 	"coterie/cli/grammar"
 	"coterie/internal/syslog"
+	"coterie/modes"
 	runningconfig "coterie/running-config"
 	"coterie/xfrm"
 )
@@ -74,7 +75,7 @@ func (a *Appliance) without(m grammar.Match) (text string, ok bool) {
 	if m.No {
 		text = "no " + text
 	}
-	return "'" + text + "'", true
+	return "'" + modes.Redact(text) + "'", true
 }
 
 // withoutEffect says that lines are only kept, in one message.
@@ -89,11 +90,9 @@ func (a *Appliance) withoutEffect(lines ...string) {
 }
 
 // LeftConfiguration reconciles and logs who configured from where.
-func (a *Appliance) LeftConfiguration(ctx context.Context, line, user string) {
-	if user == "" {
-		user = "console"
-	}
-	a.log.add(syslog.ConfigI.With("console", user))
+func (a *Appliance) LeftConfiguration(ctx context.Context, s *cli.Session) {
+	a.life.leftConfiguration(s.Line())
+	a.log.add(syslog.ConfigI.With("console", configurer(s)))
 	a.reconcile(ctx)
 	a.mu.Lock()
 	held := a.held

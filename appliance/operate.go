@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -186,12 +185,21 @@ func (a *Appliance) ZeroizeRSA(ctx context.Context, label string) error {
 
 // WriteStartup saves the running configuration.
 func (a *Appliance) WriteStartup(context.Context) error {
-	var b bytes.Buffer
-	if err := modes.Print(&b, a.Config(), false); err != nil {
+	saved := a.Config()
+	text, err := a.running()
+	if err != nil {
 		return err
 	}
-	if err := a.cfg.Files.Write(startupFile, b.Bytes()); err != nil {
-		return fmt.Errorf("%% Error writing nvram:startup-config: %w", err)
+	if err := a.WriteFile(modes.StartupConfig, text); err != nil {
+		return err
+	}
+	a.life.mu.Lock()
+	a.life.saved = saved
+	a.life.mu.Unlock()
+	if c := saved.Archive; c != nil && c.WriteMemory && c.Path != "" {
+		if _, err := a.ArchiveConfig(); err != nil {
+			a.log.add(syslog.ArchiveFailed.With(err)) // what was asked for is done
+		}
 	}
 	return nil
 }
@@ -209,19 +217,10 @@ func (a *Appliance) MergeConfig(ctx context.Context, text string) error {
 	errs := a.load(ctx, text)
 	a.reconcile(ctx)
 	if len(errs) > 0 {
-		return fmt.Errorf("%% %d lines were not accepted; first: line %d: %s", len(errs), errs[0].Number, errs[0].Text)
+		return fmt.Errorf("%% %d lines were not accepted; first: line %d: %s", len(errs), errs[0].Number, modes.Redact(errs[0].Text))
 	}
 	return nil
 }
 
-// Debug switches topics on or off.
-func (a *Appliance) Debug(t syslog.Topic, on bool) { a.log.debug(t, on) }
-
-// Reload restarts the device, if what runs it can.
-func (a *Appliance) Reload(context.Context) error {
-	if a.cfg.Reload == nil {
-		return errors.New("% This device cannot be reloaded from here")
-	}
-	a.cfg.Reload()
-	return nil
-}
+// Debug switches levels of topics on or off.
+func (a *Appliance) Debug(t syslog.Topic, levels syslog.Level, on bool) { a.log.debug(t, levels, on) }

@@ -24,15 +24,19 @@ func (a *Appliance) reconcile(ctx context.Context) {
 		return
 	}
 	tree, _ := a.store.Snapshot()
-	want := compile(tree, a.cfg.Name, a.key)
+	a.relevel(tree)
+	want := compile(a.unsealed(tree), a.cfg.Name, a.key)
 	if k := a.cfg.KeyLog; k != nil {
 		want.ISAKMP.KeyLog, want.KeyServer.KeyLog = true, true
 	}
 	a.note(want.Notes)
-	a.log.configure(tree.Logging)
+	a.log.configure(tree)
+	a.setArchive(tree)
 	if !a.ctl.ask(ctx, func(now time.Time) { a.ctl.apply(now, want) }) {
 		a.dirty.Store(true) // the session gave up waiting; the next one tries again
 	}
+	a.watchLines()
+	a.changes.tell()
 }
 
 // note logs what has become true since the last time.
@@ -101,7 +105,9 @@ func (c *control) policies(have, want []xfrm.InterfacePolicy) {
 	for _, w := range want {
 		i := slices.IndexFunc(have, func(h xfrm.InterfacePolicy) bool { return h.Interface == w.Interface })
 		if i < 0 || !reflect.DeepEqual(have[i], w) {
-			c.a.cfg.Dataplane.SetInterface(w)
+			if err := c.a.cfg.Dataplane.SetInterface(w); err != nil {
+				c.a.log.add(syslog.MapRefused.With(w.MapName, w.Interface, err))
+			}
 		}
 	}
 }
@@ -129,9 +135,6 @@ func (c *control) reconcileMembers(now time.Time, have, want []member.Config) {
 			continue
 		}
 		c.nextOwner++
-		m := &groupMember{key: w.Key, owner: c.nextOwner, machine: member.New(c.a.cfg.Env)}
-		c.members = append(c.members, m)
-		slices.SortFunc(c.members, func(a, b *groupMember) int { return compareKeys(a.key, b.key) })
-		m.machine.Step(now, member.Configure{Config: w})
+		c.newMember(c.nextOwner, w.Key).machine.Step(now, member.Configure{Config: w})
 	}
 }

@@ -56,6 +56,7 @@ func (c *control) read(conn netdev.UDPConn) {
 // send writes one datagram. UDP promises nothing, and the machines retransmit,
 // so an error is not told to anybody.
 func (c *control) send(local, remote netip.AddrPort, data []byte) {
+	c.tape.sent(local, remote, data)
 	for key, s := range c.sockets {
 		if key.Addr == local.Addr() {
 			s.conn.WriteTo(data, remote)

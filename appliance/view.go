@@ -3,7 +3,6 @@ package appliance
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"coterie/crypto/isakmp"
@@ -89,18 +88,7 @@ func (a *Appliance) RSAKeys() (out []keys.Public) {
 func (a *Appliance) Log() modes.LogSnapshot { return a.log.snapshot() }
 
 // Debugging is what `debug` has switched on.
-func (a *Appliance) Debugging() syslog.Topic { return a.log.debugging() }
+func (a *Appliance) Debugging() syslog.Filter { return a.log.debugging() }
 
 // Version is the program's.
 func (a *Appliance) Version() modes.Version { return a.cfg.Version }
-
-// Sessions lists the open lines, console first.
-func (a *Appliance) Sessions() (out []modes.SessionInfo) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for s := range a.sessions {
-		out = append(out, modes.SessionInfo{Line: s.Line(), User: s.User()})
-	}
-	slices.SortFunc(out, func(x, y modes.SessionInfo) int { return cmp.Compare(x.Line, y.Line) })
-	return out
-}

@@ -81,7 +81,7 @@ func New(t *Topology, set Settings) (*Lab, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	for i, p := range t.Nodes {
-		l.nodes = append(l.nodes, &Node{lab: l, plan: p, number: i + 1, files: newNVRAM(), rand: &sharedReader{r: set.Rand(p.Name)}})
+		l.nodes = append(l.nodes, &Node{lab: l, plan: p, number: i + 1, files: newNVRAM(set.Clock.Now), rand: &sharedReader{r: set.Rand(p.Name)}})
 	}
 	return l, nil
 }

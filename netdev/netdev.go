@@ -66,6 +66,7 @@ type Interface struct {
 	MAC      [6]byte
 	LinkMTU  int
 	Counters InterfaceCounters
+	Cleared  time.Time // when the counters last began anew; zero: never
 }
 
 // InterfaceCounters count packets and octets since boot or `clear counters`.
@@ -91,6 +92,9 @@ const (
 	Local     RouteSource = 'L'
 	Static    RouteSource = 'S'
 )
+
+// String is the code letter.
+func (s RouteSource) String() string { return string(rune(s)) }
 
 // Route is one entry of the routing table.
 type Route struct {

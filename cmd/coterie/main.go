@@ -19,7 +19,10 @@ type subcommand struct {
 
 var subcommands = []subcommand{
 	{"lab", "bring up a whole network in this process and open a console", runLab},
+	{"run", "run one appliance on this host", runRun},
+	{"console", "attach to the console of a running appliance", runConsole},
 	{"check", "parse configuration files and print their canonical form", runCheck},
+	{"replay", "compute a recording again and compare", runReplay},
 	{"version", "print the version", runVersion},
 }
 

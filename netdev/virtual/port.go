@@ -3,6 +3,7 @@ package virtual
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"coterie/netdev"
 
@@ -36,6 +37,7 @@ type port struct {
 	// Under stack.mu.
 	cfg     netdev.InterfaceConfig
 	carrier bool
+	cleared time.Time   // the counters
 	nic     tcpip.NICID // 0: in no table
 
 	in, out struct{ packets, octets, drops atomic.Uint64 }
@@ -253,7 +255,7 @@ func (*port) SetOnCloseAction(func()) {}
 
 func (p *port) interfaceLocked() netdev.Interface {
 	i := netdev.Interface{
-		InterfaceConfig: p.cfg, Hardware: !p.soft, LinkUp: p.soft || p.carrier, LinkMTU: p.linkMTU,
+		InterfaceConfig: p.cfg, Hardware: !p.soft, LinkUp: p.soft || p.carrier, LinkMTU: p.linkMTU, Cleared: p.cleared,
 		Counters: netdev.InterfaceCounters{
 			InPackets: p.in.packets.Load(), InOctets: p.in.octets.Load(), InDrops: p.in.drops.Load(),
 			OutPackets: p.out.packets.Load(), OutOctets: p.out.octets.Load(), OutDrops: p.out.drops.Load(),

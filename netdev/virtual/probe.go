@@ -108,8 +108,10 @@ func (s *Stack) Probe(ctx context.Context, p netdev.Probe) (netdev.ProbeResult, 
 		return r, nil
 	case <-deadline.C:
 		select {
-		case r := <-result: // in time; it was this goroutine that came late
-			return r, nil
+		case r := <-result:
+			if r.RTT <= p.Timeout { // in time; it was this goroutine that came late
+				return r, nil
+			}
 		default:
 		}
 		return netdev.ProbeResult{Outcome: outcome}, nil

@@ -162,6 +162,7 @@ func (s *Stack) ClearCounters(name string) {
 	for _, p := range s.ports {
 		if name == "" || p.name() == name {
 			p.clearCounters()
+			p.cleared = s.clock.Now()
 		}
 	}
 }
