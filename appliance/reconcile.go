@@ -60,7 +60,9 @@ func (c *control) apply(now time.Time, want *Desired) {
 	c.desired = want
 	c.interfaces(have.Interfaces, want.Interfaces)
 	if !reflect.DeepEqual(have.Routes, want.Routes) {
-		c.a.cfg.Stack.SetRoutes(want.Routes)
+		if err := c.a.cfg.Stack.SetRoutes(want.Routes); err != nil {
+			c.a.log.add(syslog.HostRefused.With("static routes", err))
+		}
 	}
 	c.listen(want.Listen)
 	if !reflect.DeepEqual(have.ISAKMP, want.ISAKMP) {
@@ -92,6 +94,8 @@ func (c *control) interfaces(have, want []netdev.InterfaceConfig) {
 		}
 		if err := c.a.cfg.Stack.Configure(w); errors.Is(err, netdev.ErrNoInterface) {
 			c.a.log.add(syslog.UnknownIfc.With(w.Name))
+		} else if err != nil {
+			c.a.log.add(syslog.HostRefused.With(w.Name, err))
 		}
 	}
 }
