@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"coterie/cli"
 )
 
 // pasted is a paste of n lines of an access list.
@@ -75,6 +77,19 @@ func TestPaste(t *testing.T) {
 	}
 	if strings.ContainsRune(screen, '\x1b') {
 		t.Error("there are escape sequences in the echo")
+	}
+
+	s := cli.New(cli.Config{Device: d.Appliance, Level: 15})
+	defer s.Close()
+	var running strings.Builder
+	began = time.Now()
+	if err := s.Execute(t.Context(), "show running-config", &running, nil); err != nil {
+		t.Fatal(err)
+	}
+	took = time.Since(began)
+	t.Logf("show running-config in %v", took.Round(time.Millisecond))
+	if n := strings.Count(running.String(), "\n permit ip host 10."); n != lines || took > 2*time.Second {
+		t.Errorf("%d lines shown in %v", n, took)
 	}
 }
 
