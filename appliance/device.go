@@ -63,8 +63,8 @@ func (a *Appliance) without(m grammar.Match) (text string, ok bool) {
 	if m.Command == nil || !m.Command.NoEffect {
 		return "", false
 	}
-	if text, ok = grammar.Unparse(m.Command.Syntax, m.Args); !ok || strings.HasPrefix(text, "service timestamps") {
-		return "", false // the log has the time and milliseconds anyway
+	if text, ok = grammar.Unparse(m.Command.Syntax, m.Args); !ok {
+		return "", false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

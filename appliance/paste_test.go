@@ -106,3 +106,31 @@ func BenchmarkPaste(b *testing.B) {
 	}
 	b.ReportMetric(float64(lines)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 }
+
+// A paste that is cut in the middle of a line leaves the lines before it, all
+// of them, and nothing of the line itself.
+func TestPasteCut(t *testing.T) {
+	d := serveSSH(t, adminText)
+	c := dial(t, d.await(t), "boss", "boss-password")
+	s := shell(t, c)
+	s.await("KS1#")
+	s.say("configure terminal", "KS1(config)#")
+	s.say("ip access-list extended CUT", "KS1(config-ext-nacl)#")
+	s.say("permit ip host 10.0.0.1 any", "KS1(config-ext-nacl)#")
+	io.WriteString(s.in, "permit ip host 10.0.0.2 an") // which would do, had Enter followed
+	s.await("host 10.0.0.2 an")
+	c.Close()
+	<-s.end
+	tick, end := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for len(d.Sessions()) > 0 {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("sessions %+v", d.Sessions())
+		}
+	}
+	if l := d.Config().AccessLists; len(l) != 1 || len(l[0].Entries) != 1 {
+		t.Errorf("access lists %+v", l)
+	}
+}

@@ -197,7 +197,7 @@ func TestSSHSession(t *testing.T) {
 	if want := "%SYS-5-CONFIG_I: Configured from console by admin on vty0 (127.0.0.1)"; !strings.Contains(log.String(), want) {
 		t.Errorf("no %q in %v", want, log)
 	}
-	second := shell(t, dial(t, d.await2(), "boss", "boss-password"))
+	second := shell(t, dial(t, d.open(), "boss", "boss-password"))
 	second.await("KS1#")
 	got := second.say("show users", "KS1#")
 	for _, want := range []string{
@@ -224,8 +224,8 @@ func TestSSHSession(t *testing.T) {
 	}
 }
 
-// await2 is the address of a server that is open already.
-func (d *remoteDevice) await2() string {
+// open is the address of a server that is open already.
+func (d *remoteDevice) open() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.address
