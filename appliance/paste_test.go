@@ -131,6 +131,6 @@ func TestPasteCut(t *testing.T) {
 		}
 	}
 	if l := d.Config().AccessLists; len(l) != 1 || len(l[0].Entries) != 1 {
-		t.Errorf("access lists %+v", l)
+		t.Errorf("%d lists, entries %+v", len(l), l[0].Entries)
 	}
 }

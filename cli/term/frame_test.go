@@ -80,7 +80,7 @@ func rawWrites(t *testing.T, columns int, typed string, also io.Writer) (writes 
 		t.Fatal(err)
 	}
 	g.begin()
-	g.openLine(false, false)
+	g.openLine(false)
 	g.put([]byte(typed))
 	rl.Readline()
 	g.finish()

@@ -35,7 +35,6 @@ type gate struct {
 	armed   bool // keys may pass
 	wake    bool // log lines are waiting
 	help    bool // ? is a key
-	typed   bool // something was released
 	ended   bool // the key that ends it was released
 	end     bool // that was Ctrl-Z
 	full    bool // the line takes no more text until an edit makes room
@@ -139,10 +138,10 @@ func (g *gate) close() {
 }
 
 // openLine readies the gate for the editor: keys pass after prompted.
-func (g *gate) openLine(help, typed bool) {
+func (g *gate) openLine(help bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.waiting, g.armed, g.help, g.typed = true, false, help, typed
+	g.waiting, g.armed, g.help = true, false, help
 	g.ended, g.end, g.err = false, false, nil
 	g.full, g.long = false, false
 }
@@ -234,9 +233,7 @@ func (g *gate) release() string {
 	for {
 		k, ok := g.next()
 		if !ok {
-			if g.eof && g.typed {
-				return g.finishLine("\r", nil) // the last line has no end
-			} else if g.eof {
+			if g.eof { // hung up: a line that was not finished is not run
 				return g.finishLine(string(rune(ctrlC)), io.EOF)
 			}
 			return ""
@@ -273,7 +270,6 @@ func (g *gate) release() string {
 		case actRedraw:
 			g.armed, k.text = false, string(runeRedraw)
 		}
-		g.typed = true
 		return k.text
 	}
 }

@@ -186,7 +186,7 @@ func (t *Terminal) ReadLine(ctx context.Context, prompt string, o Options) (Line
 		t.pos = len(t.line)
 		t.editor.Operation.SetBuffer(o.Initial)
 	}
-	t.gate.openLine(o.Help != nil, o.Initial != "")
+	t.gate.openLine(o.Help != nil)
 
 	stop := context.AfterFunc(ctx, func() { t.gate.abort(serial, ctx.Err()) })
 	text, _ := t.editor.Readline() // why it ended is for the gate to say

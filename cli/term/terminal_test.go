@@ -77,18 +77,12 @@ func TestKeys(t *testing.T) {
 		{name: "question mark as text", typed: "why?\r", want: "why?", screen: "#why?\r\n"},
 		{name: "literal", typed: "a\x16?b\r", want: "a?b", screen: "#a?b\r\n", options: Options{Help: func(string) { panic("asked") }}},
 		{name: "initial", typed: "clock\r", want: "show clock", screen: "#show clock\r\n", options: Options{Initial: "show "}},
-		{name: "end of peer", typed: "show", want: "show"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPeer()
 			term := NewTerminal(Config{Peer: p})
 			defer term.Close()
-			go func() {
-				p.typed(c.typed)
-				if c.name == "end of peer" {
-					p.w.Close()
-				}
-			}()
+			go p.typed(c.typed)
 			l := read(t, term, c.options)
 			if l.Text != c.want || l.End != c.end {
 				t.Errorf("line %+v, want %q end=%v", l, c.want, c.end)
@@ -115,6 +109,7 @@ func TestEndings(t *testing.T) {
 		{name: "escape", typed: "sho\x1ex", want: ErrEscape, screen: "KS1#sho\r\n"},
 		{name: "ctrl-D", typed: "\x04", config: Config{EndOnCtrlD: true}, want: io.EOF, screen: "KS1#\r\n"},
 		{name: "peer gone", after: func(p *peer) { p.w.Close() }, want: io.EOF, screen: "KS1#\r\n"},
+		{name: "peer gone in a line", typed: "reload", after: func(p *peer) { p.await(t, "reload"); p.w.Close() }, want: io.EOF, screen: "KS1#reload\r\n"},
 		{name: "cancelled", typed: "half", after: func(p *peer) { p.await(t, "half"); cancel() }, want: context.Canceled, screen: "KS1#half\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
