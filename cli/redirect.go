@@ -125,6 +125,9 @@ func (j *jsonOutput) close() error {
 	return j.data(struct{ Lines []string }{lines})
 }
 
+// WantsData tells whether JSON was asked for.
+func (c *terminal) WantsData() bool { return c.output.json != nil }
+
 // Data gives the snapshot behind a show command to whoever asked for JSON.
 func (c *terminal) Data(v any) (taken bool, err error) {
 	if c.output.json == nil {

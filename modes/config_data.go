@@ -12,6 +12,9 @@ import (
 // the tree, the one interface that is asked for, or, to whoever may not see
 // all of it, the lines of text that he may see.
 func (x *execCommands) offerRunning(t grammar.Terminal, iface, text string) (taken bool, err error) {
+	if !grammar.WantsData(t) {
+		return false, nil
+	}
 	c := withoutKept(x.view.Config())
 	for _, i := range c.Interfaces {
 		if iface != "" && i.Name == iface {
