@@ -418,37 +418,57 @@ func (c *compiler) isakmp() {
 			continue // the grammar admits known words only
 		}
 		q := isakmp.Policy{Priority: p.Priority, Cipher: cipher, Hash: hash, Group: suite.Group(cmp.Or(p.Group, 1)),
-			PSK: p.Authentication == "pre-share", Lifetime: time.Duration(cmp.Or(p.Lifetime, 86400)) * time.Second}
+			Auth: auths[p.Authentication], Lifetime: time.Duration(cmp.Or(p.Lifetime, 86400)) * time.Second}
 		cfg.Policies = append(cfg.Policies, q)
 		if inUse && (cipher.Weak() || hash.Weak() || q.Group.Weak()) {
 			c.weak(fmt.Sprintf("crypto isakmp policy %d", p.Priority), "encr aes 256, hash sha256 and group 14 or 19")
 		}
 	}
 	slices.SortStableFunc(cfg.Policies, func(a, b isakmp.Policy) int { return cmp.Compare(a.Priority, b.Priority) })
-	for _, k := range c.preSharedKeys() {
+	cfg.Keyrings = c.keyrings()
+	c.out.ISAKMP = cfg
+}
+
+// auths are the authentication methods by their word in a policy.
+var auths = map[string]isakmp.Auth{"": isakmp.RSASig, "pre-share": isakmp.PreShared, "ecdsa-sig": isakmp.ECDSASig}
+
+// keyrings are the keys of global configuration, then those of `crypto
+// keyring`.
+func (c *compiler) keyrings() []isakmp.Keyring {
+	t := &c.tree.ISAKMP
+	var out []isakmp.Keyring
+	if len(t.Keys) > 0 {
+		out = append(out, isakmp.Keyring{PSKs: c.preSharedKeys(t.Keys)})
+	}
+	for _, k := range t.Keyrings {
+		ring := isakmp.Keyring{Name: k.Name, VRF: k.VRF, PSKs: c.preSharedKeys(k.Keys)}
+		if k.LocalAddress != "" {
+			addr, err := netip.ParseAddr(k.LocalAddress)
+			if err != nil {
+				var ok bool
+				if addr, ok = primary(c.iface(k.LocalAddress)); !ok {
+					c.unresolved("crypto keyring "+k.Name, "an address of "+k.LocalAddress)
+					continue
+				}
+			}
+			ring.Local = []netip.Addr{addr}
+		}
+		out = append(out, ring)
+	}
+	return out
+}
+
+func (c *compiler) preSharedKeys(list []runningconfig.ISAKMPKey) []keys.PSK {
+	var out []keys.PSK
+	for _, k := range list {
 		switch {
 		case k.Type6:
 			c.note(syslog.UnresolvedName.With("crypto isakmp key 6 ...", "a master key (key config-key password-encrypt)"))
 		case k.Hostname != "":
 			c.note(syslog.NoEffect.With("'crypto isakmp key ... hostname "+k.Hostname+"' is", "has"))
 		default:
-			cfg.PSKs = append(cfg.PSKs, keys.PSK{Peer: k.Prefix(), Key: k.Key})
+			out = append(out, keys.PSK{Peer: k.Prefix(), Key: k.Key})
 		}
 	}
-	c.out.ISAKMP = cfg
-}
-
-// preSharedKeys are those of global configuration, then those of keyrings that
-// are bound to nothing in particular.
-func (c *compiler) preSharedKeys() []runningconfig.ISAKMPKey {
-	t := &c.tree.ISAKMP
-	list := slices.Clone(t.Keys)
-	for _, k := range t.Keyrings {
-		if k.VRF != "" || k.LocalAddress != "" {
-			c.note(syslog.NoEffect.With("'crypto keyring "+k.Name+"' is", "has"))
-			continue
-		}
-		list = append(list, k.Keys...)
-	}
-	return list
+	return out
 }

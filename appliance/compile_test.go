@@ -96,7 +96,7 @@ func TestCompileKeyServer(t *testing.T) {
 	if diff := cmp.Diff([]Socket{{Addr: g.Address}}, d.Listen, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("sockets %s", diff)
 	}
-	if !d.ISAKMP.Accept || len(d.ISAKMP.Policies) != 1 || len(d.ISAKMP.PSKs) != 1 || d.ISAKMP.PSKs[0].Peer.Bits() != 0 {
+	if !d.ISAKMP.Accept || len(d.ISAKMP.Policies) != 1 || len(d.ISAKMP.Keyrings) != 1 || d.ISAKMP.Keyrings[0].PSKs[0].Peer.Bits() != 0 {
 		t.Errorf("isakmp %+v", d.ISAKMP)
 	}
 }

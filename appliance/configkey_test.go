@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"coterie/cli/grammar/grammartest"
-	"coterie/crypto/keys"
 	"coterie/internal/env"
 	"coterie/netdev"
 	"coterie/xfrm"
@@ -18,7 +17,7 @@ func psk(t *testing.T, a *Appliance, peer string) string {
 	t.Helper()
 	tree, _ := a.store.Snapshot()
 	want := compile(a.unsealed(tree), "R1", a.key)
-	k, _ := keys.Lookup(want.ISAKMP.PSKs, netip.MustParseAddr(peer))
+	k, _ := want.ISAKMP.PSK("", netip.Addr{}, netip.MustParseAddr(peer))
 	return string(k.Reveal())
 }
 

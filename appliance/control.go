@@ -42,6 +42,7 @@ type control struct {
 // groupMember is one member machine with the name isakmp knows it by.
 type groupMember struct {
 	key     xfrm.GroupKey
+	vrf     string // of the registration
 	owner   isakmp.Owner
 	machine groupMemberEngine
 	gone    bool // stopped; dropped when drained
@@ -199,9 +200,9 @@ func (c *control) drain(now time.Time) {
 
 // datagram demultiplexes what arrived on UDP 848: exchange 33 by KEK SPI to
 // the members, 35 to the key server, all else to isakmp.
-func (c *control) datagram(now time.Time, local, remote netip.AddrPort, data []byte) {
+func (c *control) datagram(now time.Time, vrf string, local, remote netip.AddrPort, data []byte) {
 	if len(data) < 28 {
-		c.isakmp.Step(now, isakmp.Datagram{Local: local, Remote: remote, Data: data}) // counted there
+		c.isakmp.Step(now, isakmp.Datagram{VRF: vrf, Local: local, Remote: remote, Data: data}) // counted there
 		return
 	}
 	switch data[18] {
@@ -216,7 +217,7 @@ func (c *control) datagram(now time.Time, local, remote netip.AddrPort, data []b
 	case isakmp.ExchangePushAck:
 		c.keyserver.Step(now, keyserver.Ack{Local: local, Remote: remote, Data: data})
 	default:
-		c.isakmp.Step(now, isakmp.Datagram{Local: local, Remote: remote, Data: data})
+		c.isakmp.Step(now, isakmp.Datagram{VRF: vrf, Local: local, Remote: remote, Data: data})
 	}
 }
 
@@ -232,7 +233,7 @@ func (c *control) owner(o isakmp.Owner) *groupMember {
 func (c *control) fromISAKMP(now time.Time, o isakmp.Output) {
 	switch o := o.(type) {
 	case isakmp.Send:
-		c.send(o.Local, o.Remote, o.Data)
+		c.send(o.VRF, o.Local, o.Remote, o.Data)
 	case isakmp.Compute:
 		if t := c.tape; t != nil && t.play != nil {
 			t.play.jobs[o.ID] = o.Job
@@ -280,7 +281,7 @@ func (c *control) fromISAKMP(now time.Time, o isakmp.Output) {
 func (c *control) fromKeyServer(now time.Time, o keyserver.Output) {
 	switch o := o.(type) {
 	case keyserver.Send:
-		c.send(o.Local, o.Remote, o.Data)
+		c.send("", o.Local, o.Remote, o.Data)
 	case keyserver.ToISAKMP:
 		c.isakmp.Step(now, o.Input)
 	case keyserver.Compute:
@@ -314,7 +315,7 @@ func (c *control) fromMember(now time.Time, m *groupMember, o member.Output) boo
 		c.tape.removed(o.Key)
 		c.a.cfg.Dataplane.RemoveGroup(o.Key)
 	case member.Send:
-		c.send(o.Local, o.Remote, o.Data)
+		c.send(m.vrf, o.Local, o.Remote, o.Data)
 	case member.Log:
 		c.tape.logged(o.Message)
 		c.a.log.add(o.Message)
@@ -354,7 +355,12 @@ func (c *control) persist(p keyserver.Persist) {
 		return
 	}
 	c.work.Go(func() {
-		err := c.a.cfg.Files.Write(stateFolder+p.Group+"/"+p.Key, p.Value)
+		var err error
+		for _, r := range p.Records {
+			if err == nil {
+				err = c.a.cfg.Files.Write(stateFolder+r.Group+"/"+r.Key, r.Value)
+			}
+		}
 		c.post(func(now time.Time) {
 			c.writing = false
 			if err != nil {

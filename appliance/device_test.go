@@ -29,6 +29,9 @@ func (*noNetwork) Routes() []netdev.Route                 { return nil }
 func (*noNetwork) Listen(string, netip.AddrPort) (netdev.UDPConn, error) {
 	return nil, netdev.ErrNoInterface
 }
+func (*noNetwork) ListenGroup(string, netip.AddrPort) (netdev.UDPConn, error) {
+	return nil, netdev.ErrNoInterface
+}
 func (*noNetwork) SourceFor(string, netip.Addr) (netip.Addr, bool) { return netip.Addr{}, false }
 func (*noNetwork) Probe(context.Context, netdev.Probe) (netdev.ProbeResult, error) {
 	return netdev.ProbeResult{}, netdev.ErrNotSupported

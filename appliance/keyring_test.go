@@ -34,7 +34,7 @@ crypto gdoi group ipv6 SIX
 	}
 	d := compile(c, "", func(string) (keys.Pair, bool) { return keys.Pair{}, false })
 	for peer, want := range map[string]string{"10.0.0.1": "GLOBAL", "10.0.0.2": "RINGKEY", "2001:db8::1": "SIXKEY", "10.0.1.1": "", "10.0.2.1": ""} {
-		k, ok := keys.Lookup(d.ISAKMP.PSKs, netip.MustParseAddr(peer))
+		k, ok := d.ISAKMP.PSK("", netip.Addr{}, netip.MustParseAddr(peer))
 		if ok != (want != "") || string(k.Reveal()) != want {
 			t.Errorf("%s: %q, want %q", peer, k.Reveal(), want)
 		}

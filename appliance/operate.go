@@ -95,7 +95,7 @@ func (a *Appliance) ClearGDOI(ctx context.Context, group string) error {
 // ClearMembers is `clear crypto gdoi [group G] ks members`.
 func (a *Appliance) ClearMembers(ctx context.Context, group string) error {
 	return a.do(ctx, func(now time.Time) {
-		a.ctl.keyserver.Step(now, keyserver.Clear{Group: group, Members: true})
+		a.ctl.keyserver.Step(now, keyserver.Clear{Group: group, What: keyserver.ClearMembers})
 	})
 }
 

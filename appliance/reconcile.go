@@ -139,6 +139,8 @@ func (c *control) reconcileMembers(now time.Time, have, want []member.Config) {
 			continue
 		}
 		c.nextOwner++
-		c.newMember(c.nextOwner, w.Key).machine.Step(now, member.Configure{Config: w})
+		m := c.newMember(c.nextOwner, w.Key)
+		m.vrf = w.VRF
+		m.machine.Step(now, member.Configure{Config: w})
 	}
 }

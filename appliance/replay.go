@@ -250,16 +250,8 @@ func (p *replay) isakmpInput(e entry) (isakmp.Input, error) {
 		return as[isakmp.Clear](e)
 	case "Configure":
 		v, err := as[plainISAKMP](e)
-		if err == nil && len(v.Keys) != len(v.Peers) {
-			err = errors.New("a pre-shared key is missing")
-		}
-		for i := range v.Peers {
-			if err != nil {
-				break
-			}
-			var key []byte
-			key, err = hex.DecodeString(v.Keys[i])
-			v.Config.PSKs = append(v.Config.PSKs, keys.PSK{Peer: v.Peers[i], Key: secret.New(key)})
+		if err == nil {
+			err = v.reveal()
 		}
 		return isakmp.Configure{Config: v.Config}, err
 	case "Done":
@@ -346,4 +338,24 @@ func newAbsentKey(spki []byte) (crypto.Signer, error) {
 func (k absentKey) Public() crypto.PublicKey { return k.public }
 func (k absentKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the private key is not in the recording")
+}
+
+// reveal puts the pre-shared keys back into their keyrings.
+func (v *plainISAKMP) reveal() error {
+	if len(v.Keys) != len(v.Config.Keyrings) || len(v.Peers) != len(v.Keys) {
+		return errors.New("a keyring is missing")
+	}
+	for i := range v.Keys {
+		if len(v.Keys[i]) != len(v.Peers[i]) {
+			return errors.New("a pre-shared key is missing")
+		}
+		for n, text := range v.Keys[i] {
+			key, err := hex.DecodeString(text)
+			if err != nil {
+				return err
+			}
+			v.Config.Keyrings[i].PSKs = append(v.Config.Keyrings[i].PSKs, keys.PSK{Peer: v.Peers[i][n], Key: secret.New(key)})
+		}
+	}
+	return nil
 }

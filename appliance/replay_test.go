@@ -21,7 +21,7 @@ func TestReplayRefuses(t *testing.T) {
 		{"another engine", head + random + `{"kind":"Tick","engine":"coop"}`, "no such engine"},
 		{"another input", head + random + `{"kind":"Explode","engine":"isakmp"}`, "no such input"},
 		{"another value", head + random + `{"kind":"Datagram","engine":"isakmp","value":7}`, "Datagram of isakmp"},
-		{"a missing key", head + random + `{"kind":"Configure","engine":"isakmp","value":{"Peers":["10.0.0.0/8"]}}`, "key is missing"},
+		{"a missing key", head + random + `{"kind":"Configure","engine":"isakmp","value":{"Config":{"Keyrings":[{}]},"Peers":[["10.0.0.0/8"]],"Keys":[[]]}}`, "key is missing"},
 		{"a missing output", head + random + `{"kind":"log","text":"x"}`, `goes on with log "x"`},
 	} {
 		if _, err := Replay(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -35,12 +35,12 @@ func (c *control) listen(want []Socket) {
 			continue
 		}
 		c.sockets[w] = &socket{conn}
-		c.work.Go(func() { c.read(conn) })
+		c.work.Go(func() { c.read(w.VRF, conn) })
 	}
 }
 
 // read hands datagrams to the control goroutine until the socket closes.
-func (c *control) read(conn netdev.UDPConn) {
+func (c *control) read(vrf string, conn netdev.UDPConn) {
 	buf := make([]byte, maxDatagram)
 	local := conn.LocalAddr()
 	for {
@@ -49,18 +49,15 @@ func (c *control) read(conn netdev.UDPConn) {
 			return
 		}
 		data := append([]byte(nil), buf[:n]...)
-		c.post(func(now time.Time) { c.datagram(now, local, remote, data) })
+		c.post(func(now time.Time) { c.datagram(now, vrf, local, remote, data) })
 	}
 }
 
 // send writes one datagram. UDP promises nothing, and the machines retransmit,
 // so an error is not told to anybody.
-func (c *control) send(local, remote netip.AddrPort, data []byte) {
+func (c *control) send(vrf string, local, remote netip.AddrPort, data []byte) {
 	c.tape.sent(local, remote, data)
-	for key, s := range c.sockets {
-		if key.Addr == local.Addr() {
-			s.conn.WriteTo(data, remote)
-			return
-		}
+	if s := c.sockets[Socket{vrf, local.Addr()}]; s != nil {
+		s.conn.WriteTo(data, remote)
 	}
 }

@@ -132,7 +132,9 @@ func (t *tape) sent(local, remote netip.AddrPort, data []byte) {
 
 func (t *tape) persisted(p keyserver.Persist) {
 	if t != nil {
-		t.hear(entry{Kind: "persist", Text: p.Group + "/" + p.Key, Data: bytes.Clone(p.Value)})
+		for _, r := range p.Records {
+			t.hear(entry{Kind: "persist", Text: r.Group + "/" + r.Key, Data: bytes.Clone(r.Value)})
+		}
 	}
 }
 
@@ -181,9 +183,9 @@ func marshal(v any) json.RawMessage {
 // do or errors.
 type (
 	plainISAKMP struct {
-		Config isakmp.Config // without PSKs
-		Peers  []netip.Prefix
-		Keys   []string `json:",omitempty"` // of Peers, hexadecimal
+		Config isakmp.Config    // without PSKs and trustpoints
+		Peers  [][]netip.Prefix // of each keyring
+		Keys   [][]string       `json:",omitempty"` // of Peers, hexadecimal
 	}
 	plainKeyServer struct {
 		Config keyserver.Config // without signers
@@ -205,10 +207,19 @@ func plainInput(in any, keys bool) any {
 	switch in := in.(type) {
 	case isakmp.Configure:
 		out := plainISAKMP{Config: in.Config}
-		out.Config.PSKs = nil
-		for _, k := range in.Config.PSKs {
-			if out.Peers = append(out.Peers, k.Peer); keys {
-				out.Keys = append(out.Keys, hex.EncodeToString(k.Key.Reveal()))
+		out.Config.Trustpoints = nil
+		out.Config.Keyrings = append([]isakmp.Keyring(nil), in.Config.Keyrings...)
+		for i := range out.Config.Keyrings {
+			var peers []netip.Prefix
+			var secrets []string
+			for _, k := range out.Config.Keyrings[i].PSKs {
+				if peers = append(peers, k.Peer); keys {
+					secrets = append(secrets, hex.EncodeToString(k.Key.Reveal()))
+				}
+			}
+			out.Config.Keyrings[i].PSKs = nil
+			if out.Peers = append(out.Peers, peers); keys {
+				out.Keys = append(out.Keys, secrets)
 			}
 		}
 		return out

@@ -40,8 +40,8 @@ func gmAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 1, byte
 func isakmpConfig(accept bool) isakmp.Config {
 	return isakmp.Config{
 		Enabled: true, Accept: accept, PhaseOneDOI: 2,
-		Policies:     []isakmp.Policy{{Priority: 1, Cipher: suite.AES128, Hash: suite.SHA256, Group: 19, PSK: true, Lifetime: 24 * time.Hour}},
-		PSKs:         []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}},
+		Policies:     []isakmp.Policy{{Priority: 1, Cipher: suite.AES128, Hash: suite.SHA256, Group: 19, Auth: isakmp.PreShared, Lifetime: 24 * time.Hour}},
+		Keyrings:     []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}}}},
 		Capabilities: isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK,
 	}
 }
@@ -173,7 +173,9 @@ func (k *ks) drain(now time.Time) {
 			case keyserver.Compute:
 				k.server.Step(now, keyserver.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 			case keyserver.Persist:
-				k.host.Store(o.Group+"/"+o.Key, o.Value)
+				for _, r := range o.Records {
+					k.host.Store(r.Group+"/"+r.Key, r.Value)
+				}
 				k.server.Step(now, keyserver.Persisted{Number: o.Number})
 			case keyserver.PlainPush:
 				// HDR of 28 octets with the KEK's SPI in front, SEQ as first payload.

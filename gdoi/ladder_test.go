@@ -433,7 +433,7 @@ func TestTroubleHeals(t *testing.T) {
 				}
 			case 5:
 				what = "clear members"
-				l.ks.do(keyserver.Clear{Members: true})
+				l.ks.do(keyserver.Clear{What: keyserver.ClearMembers})
 			case 6:
 				what = "two rekeys"
 				l.ks.do(keyserver.RekeyNow{})

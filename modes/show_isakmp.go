@@ -67,7 +67,7 @@ func policyWords(p isakmp.Policy) (encryption, hash, authentication string) {
 	default:
 		hash = fmt.Sprintf("sha%d", 8*p.Hash.Size())
 	}
-	if authentication = "rsig"; p.PSK {
+	if authentication = "rsig"; p.Auth == isakmp.PreShared {
 		authentication = "psk"
 	}
 	return encryption, hash, authentication

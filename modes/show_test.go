@@ -124,12 +124,12 @@ func memberDevice() *device {
 	}
 	d.ike = isakmp.Snapshot{
 		Config: isakmp.Config{Policies: []isakmp.Policy{
-			{Priority: 1, Cipher: suite.AES128, Hash: suite.SHA1, Group: 2, PSK: true, Lifetime: 86400 * time.Second},
+			{Priority: 1, Cipher: suite.AES128, Hash: suite.SHA1, Group: 2, Auth: isakmp.PreShared, Lifetime: 86400 * time.Second},
 			{Priority: 20, Cipher: suite.TripleDES, Hash: suite.SHA256, Group: 14, Lifetime: 3600 * time.Second},
 		}},
 		SAs: []isakmp.SASnapshot{
 			{Local: netip.MustParseAddrPort("3.3.1.1:848"), Remote: netip.MustParseAddrPort("1.1.1.1:848"), Initiator: true, State: "GDOI_IDLE", ID: 1066, Deleted: true},
-			{Local: netip.MustParseAddrPort("3.3.1.1:848"), Remote: netip.MustParseAddrPort("1.1.1.1:848"), Initiator: true, State: "GDOI_IDLE", ID: 1067, Policy: isakmp.Policy{Cipher: suite.AES256, Hash: suite.SHA256, Group: 14, PSK: true}, Expires: screenTime.Add(sec(21003))},
+			{Local: netip.MustParseAddrPort("3.3.1.1:848"), Remote: netip.MustParseAddrPort("1.1.1.1:848"), Initiator: true, State: "GDOI_IDLE", ID: 1067, Policy: isakmp.Policy{Cipher: suite.AES256, Hash: suite.SHA256, Group: 14, Auth: isakmp.PreShared}, Expires: screenTime.Add(sec(21003))},
 			{Local: netip.MustParseAddrPort("3.3.1.1:848"), Remote: netip.MustParseAddrPort("1.1.1.2:848"), State: "MM_KEY_EXCH"},
 		},
 	}

@@ -29,6 +29,9 @@ type Stack interface {
 	Routes() []Route
 	// Listen opens UDP at local in a VRF ("" is the global table).
 	Listen(vrf string, local netip.AddrPort) (UDPConn, error)
+	// ListenGroup joins an IPv4 multicast group on an interface (IGMP) and opens
+	// UDP for what is sent to it there. Close leaves the group.
+	ListenGroup(iface string, group netip.AddrPort) (UDPConn, error)
 	// SourceFor is the address this device would send from toward dst.
 	SourceFor(vrf string, dst netip.Addr) (netip.Addr, bool)
 	// Probe sends one ping or traceroute probe and waits for its outcome.

@@ -51,6 +51,10 @@ type SA struct {
 	Transport bool // transport mode; tunnel mode otherwise
 	SenderID  uint32
 	SIDBits   uint8 // 0: no sender ID; a counter-mode SA then never encrypts
+	// TBAR and Window are time-based anti-replay by the Clock of the group;
+	// a packet is refused whose pseudotime differs by more than Window.
+	TBAR   TBAR
+	Window time.Duration
 }
 
 // Group is everything one member wants in the data plane. Installing a Group
@@ -61,6 +65,7 @@ type Group struct {
 	Direction Direction
 	Policies  []Policy // evaluated in order, over all `sa ipsec`
 	SAs       []SA     // every usable generation, for decryption
+	Clock     PseudoClock
 }
 
 // GroupKey names a member: one for each VRF, group and registration address.
@@ -82,6 +87,7 @@ type InterfacePolicy struct {
 	Interface string
 	MapName   string
 	Entries   []MapEntry
+	FailClose *FailClose // nil: fail-open
 }
 
 // MapEntry is one `crypto map M SEQ gdoi`.
@@ -180,6 +186,7 @@ const (
 	ClearReceived EventKind = iota // RECVD_PKT_NOT_IPSEC
 	InvalidSPI                     // RECVD_PKT_INV_SPI
 	LocalPermit                    // GM_ACL_PERMIT: a permit of a local list dropped a packet
+	ReplayFailed                   // TIMEBASED_REPLAY_FAILED
 )
 
 // Event is one data-plane incident, at most one per kind and source and 30 s.
@@ -190,4 +197,9 @@ type Event struct {
 	Src, Dst  netip.Addr
 	Protocol  uint8
 	SPI       uint32
+	// Of ReplayFailed: the group whose SA it was, both pseudotimes and the window.
+	Group  GroupKey
+	Own    Pseudotime
+	Peer   Pseudotime
+	Window time.Duration
 }

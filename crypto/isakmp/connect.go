@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"coterie/crypto/keys"
 	"coterie/internal/syslog"
 )
 
@@ -22,7 +21,7 @@ type attempt struct {
 // connect lends a living SA or starts a main mode. Connects to one peer share
 // a main mode.
 func (m *Machine) connect(in Connect) {
-	p := peer{in.Local, in.Remote}
+	p := peer{in.VRF, in.Local, in.Remote}
 	if sa := m.usable(p); sa != nil {
 		m.emit(PhaseOneUp{Owner: in.Owner, SA: sa.lend()})
 		return
@@ -61,7 +60,7 @@ func (m *Machine) try(a *attempt) {
 	}
 	a.tries++
 	policies := usable(m.cfg.Policies)
-	psk, known := keys.Lookup(m.cfg.PSKs, a.peer.remote.Addr())
+	psk, known := m.cfg.PSK(a.peer.vrf, a.peer.local.Addr(), a.peer.remote.Addr())
 	switch {
 	case !m.cfg.Enabled:
 		a.reason = ReasonDisabled

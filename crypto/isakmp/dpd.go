@@ -54,7 +54,7 @@ func (m *Machine) sendProbe(sa *phaseOne) {
 		p.waiting, p.sent = true, 0
 	}
 	p.sent++
-	m.send(sa.local, sa.remote, m.informational(sa,
+	m.send(sa.peer, m.informational(sa,
 		sa.notify(NotifyRUThere, DOIIPsec, binary.BigEndian.AppendUint32(nil, p.sequence))))
 	retry := m.cfg.DPD.Retry
 	if retry <= 0 {

@@ -48,7 +48,10 @@ type Machine struct {
 }
 
 // peer is both ends of the conversations with one neighbour.
-type peer struct{ local, remote netip.AddrPort }
+type peer struct {
+	vrf           string
+	local, remote netip.AddrPort
+}
 
 type cookies struct{ initiator, responder Cookie }
 
@@ -116,9 +119,9 @@ func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
 func (m *Machine) after(d time.Duration, fire func()) *timer { return m.timers.set(m.now.Add(d), fire) }
 
-func (m *Machine) send(local, remote netip.AddrPort, data []byte) {
+func (m *Machine) send(to peer, data []byte) {
 	m.count.Sent++
-	m.emit(Send{Local: local, Remote: remote, Data: append([]byte(nil), data...)})
+	m.emit(Send{VRF: to.vrf, Local: to.local, Remote: to.remote, Data: append([]byte(nil), data...)})
 }
 
 // compute hands work out for sa; done runs with its result if sa still lives.
@@ -151,7 +154,7 @@ func (m *Machine) receive(d Datagram) {
 		m.count.Unsupported++
 		return
 	}
-	p := peer{d.Local, d.Remote}
+	p := peer{d.VRF, d.Local, d.Remote}
 	msg := message{h, body, sha256.Sum256(d.Data[:h.Length])}
 	switch h.Exchange {
 	case ExchangeMainMode:

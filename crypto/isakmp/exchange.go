@@ -114,7 +114,7 @@ func (m *Machine) repeated(x *exchange, msg message) bool {
 		m.count.Duplicates++
 		// The side that waits has a timer; only the other one answers.
 		if msg.digest == x.taken[0] && x.reply != nil && !x.wait.active() {
-			m.send(x.sa.local, x.sa.remote, x.reply)
+			m.send(x.sa.peer, x.reply)
 		}
 		return true
 	}
@@ -239,12 +239,12 @@ func (m *Machine) continueExchange(in Exchange2) {
 	x.iv = sa.keys.lastBlock(body)
 	x.reply = sa.message(x.kind, FlagEncryption, x.id, in.First, body)
 	if !in.Await {
-		m.send(sa.local, sa.remote, x.reply)
+		m.send(sa.peer, x.reply)
 		m.keep(x)
 		return
 	}
 	m.timers.stop(x.prune)
-	m.transmit(&x.wait, sa.local, sa.remote, x.reply,
+	m.transmit(&x.wait, sa.peer, x.reply,
 		func() bool { return x.handed },
 		func() {
 			// The peer may have lost the SA: it is not lent again until it
@@ -292,7 +292,7 @@ func (m *Machine) refuseExchange(in Refuse) {
 	notify := m.informational(x.sa, x.sa.notify(in.Notify, x.sa.doi, id[:]))
 	m.finishExchange(x)
 	x.reply = notify
-	m.send(x.sa.local, x.sa.remote, notify)
+	m.send(x.sa.peer, notify)
 }
 
 func (m *Machine) exchange(id SAID, messageID uint32) *exchange {

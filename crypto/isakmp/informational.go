@@ -97,7 +97,7 @@ func (m *Machine) notified(x *exchange, body []byte) {
 			return
 		}
 		x.reply = m.informational(sa, sa.notify(NotifyRUThereAck, DOIIPsec, n.Data))
-		m.send(sa.local, sa.remote, x.reply)
+		m.send(sa.peer, x.reply)
 	case NotifyRUThereAck:
 		m.probeAnswered(sa, n.Data)
 	case NotifyInitialContact:
@@ -163,5 +163,5 @@ func (m *Machine) sendDelete(sa *phaseOne) {
 	if err != nil {
 		panic("isakmp: " + err.Error()) // one SPI of 16 octets
 	}
-	m.send(sa.local, sa.remote, m.informational(sa, Payload{Type: PayloadDelete, Body: body}))
+	m.send(sa.peer, m.informational(sa, Payload{Type: PayloadDelete, Body: body}))
 }

@@ -40,7 +40,7 @@ func (m *Machine) beginMainMode(a *attempt, policies []Policy, psk secret.Bytes)
 func (m *Machine) sendAwaiting(sa *phaseOne, data []byte) {
 	m.debugf("ISAKMP:(%d): sending packet to %v my_port %d peer_port %d (%s) %s", sa.id, sa.remote.Addr().Unmap(),
 		sa.local.Port(), sa.remote.Port(), sa.role(), sa.state.screen())
-	m.transmit(&sa.wait, sa.local, sa.remote, data, func() bool { return sa.job != 0 }, func() { m.failPhaseOne(sa) })
+	m.transmit(&sa.wait, sa.peer, data, func() bool { return sa.job != 0 }, func() { m.failPhaseOne(sa) })
 }
 
 // receiveSecond takes message 2, HDR, SA, VIDs, and computes our public value.

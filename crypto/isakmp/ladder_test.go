@@ -157,7 +157,7 @@ func TestPolicyChoice(t *testing.T) {
 	a, b := policy(suite.AES128, suite.SHA1, 19), policy(suite.AES256, suite.SHA256, 19)
 	b.Lifetime = time.Hour
 	rsa := policy(suite.AES256, suite.SHA512, 19)
-	rsa.PSK = false
+	rsa.Auth = RSASig
 	a2 := a
 	a2.Lifetime = 2 * time.Hour
 	w := pair(t, config(false, "k", rsa, a, b), config(true, "k", rsa, policy(suite.DES, suite.MD5, 1), b, a2))
@@ -302,7 +302,7 @@ func TestNoProposal(t *testing.T) {
 func TestNoKey(t *testing.T) {
 	// On the key server: it says so and refuses as it refuses a policy.
 	ks := config(true, "k", quick())
-	ks.PSKs = []keys.PSK{{Peer: gmNet("198.51.100.0/24"), Key: secret.Of("k")}}
+	ks.Keyrings = []Keyring{{PSKs: []keys.PSK{{Peer: gmNet("198.51.100.0/24"), Key: secret.Of("k")}}}}
 	w := pair(t, config(false, "k", quick()), ks)
 	w.step(gmAddr, Connect{Owner: 5, Local: gmAddr, Remote: ksAddr})
 	w.pass(40 * time.Second)
@@ -314,7 +314,7 @@ func TestNoKey(t *testing.T) {
 	}
 	// On the member: nothing is sent, and the caller does not spin.
 	gm := config(false, "k", quick())
-	gm.PSKs = nil
+	gm.Keyrings = nil
 	w = pair(t, gm, config(true, "k", quick()))
 	w.step(gmAddr, Connect{Owner: 5, Local: gmAddr, Remote: ksAddr})
 	w.pass(39 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"coterie/crypto/keys"
+	"coterie/crypto/pki"
 	"coterie/crypto/suite"
 	"coterie/internal/env"
 	"coterie/internal/syslog"
@@ -20,23 +21,89 @@ const (
 	ExchangePushAck       = 35
 )
 
-// Policy is one `crypto isakmp policy`. Pre-shared keys only for now; a policy
-// with another authentication is skipped.
+// Auth is the authentication method of a policy.
+type Auth uint8
+
+// Methods. An ECDSA method of phase 1 names curve and hash (RFC 4754).
+const (
+	PreShared Auth = iota + 1 // authentication pre-share
+	RSASig                    // authentication rsa-sig
+	ECDSASig                  // authentication ecdsa-sig
+)
+
+// Policy is one `crypto isakmp policy`.
 type Policy struct {
 	Priority int
 	Cipher   suite.Cipher
 	Hash     suite.Hash
 	Group    suite.Group
-	PSK      bool // authentication pre-share
+	Auth     Auth
 	Lifetime time.Duration
 }
+
+// Keyring is `crypto keyring`, or the keys of global configuration under the
+// name "".
+type Keyring struct {
+	Name  string
+	VRF   string       // of the transport; "" is the global table
+	Local []netip.Addr // local-address; empty: any
+	PSKs  []keys.PSK
+}
+
+// Profile is `crypto isakmp profile`: what is special about the peers it
+// matches. The most specific match wins, then the first.
+type Profile struct {
+	Name       string
+	Keyring    string // "": every keyring that fits
+	Match      []MatchIdentity
+	Self       SelfIdentity
+	Trustpoint string // ca trust-point; "": any
+	VRF        string
+	Local      []netip.Addr
+	DPD        *DPD // keepalive; nil: the global one
+}
+
+// MatchIdentity is `match identity ...` of a profile.
+type MatchIdentity struct {
+	Peer   netip.Prefix // address; invalid otherwise
+	VRF    string
+	Host   string // host NAME: an FQDN
+	Domain string // host domain NAME
+	Any    bool   // host domain any, address 0.0.0.0
+}
+
+// SelfIdentity is how we name ourselves (`crypto isakmp identity`,
+// `self-identity`): by address, by host name, or by the subject of our
+// certificate.
+type SelfIdentity struct {
+	Kind IdentityKind
+	Name string // of FQDN and UserFQDN
+}
+
+// IdentityKind is the kind of an identity of our own.
+type IdentityKind uint8
+
+// Kinds.
+const (
+	ByAddress IdentityKind = iota // the default
+	ByFQDN
+	ByUserFQDN
+	ByDN
+)
 
 // Config is the desired state of the machine. Reconfiguring disturbs no SA;
 // a removed key or policy counts from the next phase 1 on.
 type Config struct {
 	Enabled  bool     // crypto isakmp enable
 	Policies []Policy // by priority
-	PSKs     []keys.PSK
+	Keyrings []Keyring
+	Profiles []Profile
+	// Trustpoints that are complete enough to prove or to check something, in
+	// order of configuration.
+	Trustpoints []*pki.Trustpoint
+	Identity    SelfIdentity // crypto isakmp identity
+	// Fragmentation allows Cisco's IKE fragments (crypto isakmp fragmentation).
+	Fragmentation bool
 	// PhaseOneDOI is 1 or 2 (`platform gdoi wire phase1-doi`), sent as
 	// initiator; any is accepted.
 	PhaseOneDOI uint32
@@ -76,8 +143,11 @@ type SAID uint32
 type SA struct {
 	ID            SAID
 	Initiator     bool // we opened it
+	VRF           string
 	Local, Remote netip.AddrPort
 	Peer          Identity
+	// Certificate of the peer, DER; nil with a pre-shared key.
+	Certificate []byte
 	// Capabilities is the peer's mask from our Vendor ID; zero with Foreign set.
 	Capabilities uint32
 	Foreign      bool // the peer did not send our Vendor ID
@@ -102,6 +172,7 @@ type Input interface{ isakmpInput() }
 type (
 	// Datagram is one UDP datagram of IKE version 1 other than exchanges 33 and 35.
 	Datagram struct {
+		VRF           string // of the socket; "" is the global table
 		Local, Remote netip.AddrPort
 		Data          []byte
 	}
@@ -114,6 +185,7 @@ type (
 	// 0, 10, 20, 30 s when 40 s have passed.
 	Connect struct {
 		Owner         Owner
+		VRF           string
 		Local, Remote netip.AddrPort
 	}
 	// Abandon withdraws Connect; exchanges of the owner stop being retransmitted.
@@ -169,6 +241,7 @@ type Output interface{ isakmpOutput() }
 type (
 	// Send is one datagram.
 	Send struct {
+		VRF           string
 		Local, Remote netip.AddrPort
 		Data          []byte
 	}

@@ -210,7 +210,7 @@ func (m *Machine) establish(sa *phaseOne) {
 // lend is the SA as the layers above see it.
 func (sa *phaseOne) lend() SA {
 	return SA{
-		ID: sa.id, Initiator: sa.initiator, Local: sa.local, Remote: sa.remote, Peer: sa.peerID,
+		ID: sa.id, Initiator: sa.initiator, VRF: sa.vrf, Local: sa.local, Remote: sa.remote, Peer: sa.peerID,
 		Capabilities: sa.capabilities, Foreign: !sa.ours,
 		PRF: func(parts ...[]byte) []byte {
 			if sa.dead { // no HASH of it is right any more

@@ -39,7 +39,7 @@ var hashNumbers = map[suite.Hash]uint16{suite.MD5: 1, suite.SHA1: 2, suite.SHA25
 func usable(policies []Policy) []Policy {
 	var out []Policy
 	for _, p := range policies {
-		if !p.PSK || !p.Cipher.Known() || !p.Hash.Known() || !p.Group.Known() || len(out) == maxOffers {
+		if p.Auth != PreShared || !p.Cipher.Known() || !p.Hash.Known() || !p.Group.Known() || len(out) == maxOffers {
 			continue
 		}
 		if p.Lifetime <= 0 {
@@ -110,7 +110,7 @@ func parsePolicy(t Transform) (Policy, bool) {
 	if values[attrAuth] != authPSK || lifeType != lifeSeconds && lifeType != lifeKilobytes {
 		return Policy{}, false
 	}
-	p := Policy{PSK: true, Group: suite.Group(values[attrGroup]), Lifetime: DefaultLifetime}
+	p := Policy{Auth: PreShared, Group: suite.Group(values[attrGroup]), Lifetime: DefaultLifetime}
 	bits, sized := values[attrKeyLength]
 	switch values[attrEncryption] {
 	case encryptionDES:
@@ -144,7 +144,7 @@ func parsePolicy(t Transform) (Policy, bool) {
 
 // same tells whether two policies agree in all but priority and lifetime.
 func (p Policy) same(q Policy) bool {
-	return p.PSK == q.PSK && p.Cipher == q.Cipher && p.Hash == q.Hash && p.Group == q.Group
+	return p.Auth == q.Auth && p.Cipher == q.Cipher && p.Hash == q.Hash && p.Group == q.Group
 }
 
 // offer is the SA body of message 1.

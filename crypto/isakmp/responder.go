@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"coterie/crypto/keys"
 	"coterie/crypto/suite"
 	"coterie/internal/syslog"
 )
@@ -40,7 +39,7 @@ func (m *Machine) receivePhaseOne(p peer, msg message) {
 	if msg.digest == sa.taken[0] || msg.digest == sa.taken[1] {
 		m.count.Duplicates++
 		if msg.digest == sa.taken[0] && sa.reply != nil {
-			m.send(sa.local, sa.remote, sa.reply)
+			m.send(sa.peer, sa.reply)
 		}
 		return
 	}
@@ -69,7 +68,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 	if sa := m.halfOpen.find(p, msg.InitiatorCookie); sa != nil {
 		m.count.Duplicates++
 		if sa.state == rMM2 && msg.digest == sa.taken[0] {
-			m.send(sa.local, sa.remote, sa.reply)
+			m.send(sa.peer, sa.reply)
 		}
 		return
 	}
@@ -92,7 +91,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 		m.count.Unsupported++
 		return
 	}
-	psk, known := keys.Lookup(m.cfg.PSKs, p.remote.Addr())
+	psk, known := m.cfg.PSK(p.vrf, p.local.Addr(), p.remote.Addr())
 	if !known {
 		m.count.NoKey++
 		m.logOnce(p, syslog.IKMPNoPSK)
@@ -140,7 +139,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 		m.remove(old, ReasonStalled, false)
 	}
 	m.setState(sa, rMM2)
-	m.send(sa.local, sa.remote, sa.reply)
+	m.send(sa.peer, sa.reply)
 }
 
 // responderCookie is a function of the peer and the minute, so that a cookie
@@ -169,7 +168,7 @@ func (m *Machine) rejectOffer(p peer, msg message) {
 	if err != nil || len(chain) > len(msg.body) {
 		return
 	}
-	m.send(p.local, p.remote, sa.message(ExchangeInformational, 0, 0, first, chain))
+	m.send(p, sa.message(ExchangeInformational, 0, 0, first, chain))
 }
 
 // receiveThird takes message 3, HDR, KE, Ni. Its sender has returned our cookie
@@ -218,7 +217,7 @@ func (m *Machine) sendFourth(sa *phaseOne, result any) {
 	sa.limit = m.after(halfOpenLife, func() { m.failPhaseOne(sa) })
 	m.setState(sa, rMM4)
 	sa.reply = sa.plain(Payload{Type: PayloadKE, Body: sa.gxr}, Payload{Type: PayloadNonce, Body: sa.nr})
-	m.send(sa.local, sa.remote, sa.reply)
+	m.send(sa.peer, sa.reply)
 }
 
 // receiveFifth takes message 5, HDR*, IDii, HASH_I, and answers with message 6.
@@ -246,7 +245,7 @@ func (m *Machine) receiveFifth(sa *phaseOne, msg message) {
 	sa.reply = sa.sealed(
 		Payload{Type: PayloadID, Body: idr},
 		Payload{Type: PayloadHash, Body: sa.keys.hashR(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, idr)})
-	m.send(sa.local, sa.remote, sa.reply)
+	m.send(sa.peer, sa.reply)
 	m.establish(sa)
 }
 

@@ -273,7 +273,7 @@ func TestFinishedPerPeer(t *testing.T) {
 func TestCookies(t *testing.T) {
 	m := New(seed(1))
 	m.now = start
-	p := peer{ksAddr, gmAddr}
+	p := peer{"", ksAddr, gmAddr}
 	a := m.responderCookie(p, Cookie{1})
 	if a == (Cookie{}) || a != m.responderCookie(p, Cookie{1}) {
 		t.Error("not a function of its input")

@@ -1,7 +1,6 @@
 package isakmp
 
 import (
-	"net/netip"
 	"time"
 )
 
@@ -30,10 +29,10 @@ func (m *Machine) stopRetransmission(r *retransmission) {
 // transmit sends data now and again until the retransmission is stopped;
 // failed is called when the last copy stayed unanswered. paused, when not nil
 // and true, skips a copy: the answer is being looked at.
-func (m *Machine) transmit(r *retransmission, local, remote netip.AddrPort, data []byte, paused func() bool, failed func()) {
+func (m *Machine) transmit(r *retransmission, to peer, data []byte, paused func() bool, failed func()) {
 	m.stopRetransmission(r)
 	r.start, r.sent = m.now, 1
-	m.send(local, remote, data)
+	m.send(to, data)
 	var fire func()
 	arm := func() {
 		at := r.start.Add(time.Duration(r.sent) * retransmitInterval)
@@ -52,7 +51,7 @@ func (m *Machine) transmit(r *retransmission, local, remote netip.AddrPort, data
 		r.sent++
 		if paused == nil || !paused() {
 			m.count.Retransmitted++
-			m.send(local, remote, data)
+			m.send(to, data)
 		}
 		arm()
 	}

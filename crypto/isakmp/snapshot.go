@@ -52,6 +52,6 @@ func (m *Machine) Snapshot(now time.Time) Snapshot {
 	}
 	slices.SortStableFunc(s.SAs, func(a, b SASnapshot) int { return int(int64(a.ID) - int64(b.ID)) })
 	s.Config.Policies = slices.Clone(s.Config.Policies)
-	s.Config.PSKs = slices.Clone(s.Config.PSKs)
+	s.Config.Keyrings = slices.Clone(s.Config.Keyrings)
 	return s
 }

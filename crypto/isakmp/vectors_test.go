@@ -121,8 +121,8 @@ func TestOwnVectorMachines(t *testing.T) {
 	ks.cookie = func(peer, Cookie) Cookie { return Cookie(v("cky-r")) }
 	config := Config{
 		Enabled: true, PhaseOneDOI: DOIIPsec, Accept: true, KeyLog: true,
-		Policies: []Policy{{Priority: 10, Cipher: suite.AES128, Hash: suite.SHA256, Group: 14, PSK: true, Lifetime: 86400 * time.Second}},
-		PSKs:     []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("cisco123")}},
+		Policies: []Policy{{Priority: 10, Cipher: suite.AES128, Hash: suite.SHA256, Group: 14, Auth: PreShared, Lifetime: 86400 * time.Second}},
+		Keyrings: []Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("cisco123")}}}},
 	}
 	w := newWire(t)
 	w.add(gmAddr, gm)
@@ -283,7 +283,7 @@ func TestGdoidOffer(t *testing.T) {
 	if err != nil || !offered.acceptable() || offered.DOI != DOIGDOI {
 		t.Fatalf("offer %+v, %v", offered, err)
 	}
-	p, answer, ok := choose([]Policy{{Priority: 1, Cipher: suite.TripleDES, Hash: suite.SHA1, Group: 2, PSK: true, Lifetime: DefaultLifetime}}, offered)
+	p, answer, ok := choose([]Policy{{Priority: 1, Cipher: suite.TripleDES, Hash: suite.SHA1, Group: 2, Auth: PreShared, Lifetime: DefaultLifetime}}, offered)
 	if !ok || p.Lifetime != time.Minute {
 		t.Fatalf("chosen %+v, %v", p, ok)
 	}

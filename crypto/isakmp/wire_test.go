@@ -180,7 +180,7 @@ var (
 )
 
 func policy(c suite.Cipher, h suite.Hash, g suite.Group) Policy {
-	return Policy{Priority: 10, Cipher: c, Hash: h, Group: g, PSK: true, Lifetime: DefaultLifetime}
+	return Policy{Priority: 10, Cipher: c, Hash: h, Group: g, Auth: PreShared, Lifetime: DefaultLifetime}
 }
 
 // quick is the cheapest policy that is not weak.
@@ -189,7 +189,7 @@ func quick() Policy { return policy(suite.AES128, suite.SHA256, 19) }
 func config(accept bool, psk string, policies ...Policy) Config {
 	return Config{
 		Enabled: true, Accept: accept, PhaseOneDOI: DOIGDOI, Policies: policies, Capabilities: CapDenyACE | CapPushAck,
-		PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of(psk)}},
+		Keyrings: []Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of(psk)}}}},
 	}
 }
 

@@ -186,8 +186,8 @@ func TestSequenceNumberIsStoredFirst(t *testing.T) {
 	spi := w.m.groups[0].kek.SPI
 	for i, p := range w.persists {
 		want := append(spi[:], 0, 0, 0, byte(33+32*i))
-		if p.Group != "GDOI-GROUP1" || !bytes.Equal(p.Value, want) {
-			t.Errorf("record %d: %x, want %x", i, p.Value, want)
+		if r := p.Records[0]; r.Group != "GDOI-GROUP1" || !bytes.Equal(r.Value, want) {
+			t.Errorf("record %d: %x, want %x", i, p.Records[0].Value, want)
 		}
 	}
 	// 65 is not covered: its record fails, nothing goes out, and the

@@ -42,6 +42,7 @@ import (
 	"time"
 
 	"coterie/crypto/isakmp"
+	"coterie/crypto/pki"
 	"coterie/crypto/suite"
 	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
@@ -70,7 +71,18 @@ type Group struct {
 	Rekey      Rekey
 	SAs        []SA // by number
 	// Authorized holds the ACL of `authorization address ipv4`; nil: everyone.
-	Authorized      []xfrm.ACE
+	Authorized []xfrm.ACE
+	// Identities is `authorization identity`; nil: everyone. With both, a member
+	// needs both.
+	Identities *pki.IdentityList
+	// Interfaces are the addresses of `registration interface`: registrations
+	// that arrive elsewhere are refused (UNREGISTERED_INTERFACE); nil: anywhere.
+	Interfaces []netip.Addr
+	// Size and Identifiers are `group size` and `identifier`: how sender IDs are
+	// made for counter modes. Without an identifier this key server has none to
+	// give, but in a small group, where there are none.
+	Size            policy.GroupSize // zero: medium
+	Identifiers     []uint32         // sorted
 	ReceiveOnly     bool
 	Acknowledgement string // "Cisco", "Interoperable", "Any", as shown
 }
@@ -102,6 +114,26 @@ type SA struct {
 	Replay    policy.Replay
 }
 
+// ClearWhat is the object of a clear command.
+type ClearWhat uint8
+
+// Objects of `clear crypto gdoi`.
+const (
+	ClearAll           ClearWhat = iota // clear crypto gdoi: members and keys
+	ClearMembers                        // ks members: they keep their keys a while and register again
+	ClearMembersNow                     // ks members now: they drop everything at once
+	ClearPolicy                         // ks policy: new keys from the configuration as it is
+	ClearReplay                         // ks replay: a new pseudotime epoch and new TEKs
+	ClearReplayCounter                  // ks replay counter: counters only
+)
+
+// Record is one durable fact of a group. An empty Value deletes it. Values hold
+// keys in the clear: whoever stores them seals them.
+type Record struct {
+	Group, Key string
+	Value      []byte
+}
+
 // Input is anything the machine reacts to.
 type Input interface{ keyserverInput() }
 
@@ -122,11 +154,19 @@ type (
 		Group      string
 		ReplaceNow bool
 	}
-	// Clear is `clear crypto gdoi [group]` on a key server: members and keys
-	// are dropped; Members only drops members (`ks members`).
+	// Clear is a `clear crypto gdoi [group G] ...` that concerns a key server.
 	Clear struct {
-		Group   string
-		Members bool
+		Group string // "": every group
+		What  ClearWhat
+	}
+	// Restore brings back, before the first Configure, what was stored: every
+	// record, and how much time has passed since the latest was written (0 when
+	// that cannot be told). With Lost, the store was missing or damaged: nothing
+	// of before is used again, and that is logged.
+	Restore struct {
+		Records []Record
+		Elapsed time.Duration
+		Lost    string // why; "": nothing is missing
 	}
 	// Tick says that Next has come.
 	Tick struct{}
@@ -147,6 +187,7 @@ func (Phase2) keyserverInput()    {}
 func (Ack) keyserverInput()       {}
 func (RekeyNow) keyserverInput()  {}
 func (Clear) keyserverInput()     {}
+func (Restore) keyserverInput()   {}
 func (Tick) keyserverInput()      {}
 func (Done) keyserverInput()      {}
 func (Persisted) keyserverInput() {}
@@ -165,13 +206,15 @@ type (
 	ToISAKMP struct{ Input isakmp.Input }
 	// Compute is work for elsewhere: a signature.
 	Compute struct{ env.Job }
-	// Persist is a record to store before the outputs behind it.
+	// Persist are records to store, together, before the outputs behind it.
 	Persist struct {
-		Number uint64
-		Group  string
-		Key    string
-		Value  []byte
+		Number  uint64
+		Records []Record
 	}
+	// PersistLater are records that may be lost in a crash: the database of
+	// members. They are on disk within a second; a later record of the same
+	// group and key replaces an earlier one.
+	PersistLater struct{ Records []Record }
 	// Log is a line for the log.
 	Log struct{ syslog.Message }
 	// PlainPush is the PUSH just sent with its E flag cleared, for captures
@@ -182,12 +225,13 @@ type (
 	}
 )
 
-func (Send) keyserverOutput()      {}
-func (ToISAKMP) keyserverOutput()  {}
-func (Compute) keyserverOutput()   {}
-func (Persist) keyserverOutput()   {}
-func (Log) keyserverOutput()       {}
-func (PlainPush) keyserverOutput() {}
+func (Send) keyserverOutput()         {}
+func (ToISAKMP) keyserverOutput()     {}
+func (Compute) keyserverOutput()      {}
+func (Persist) keyserverOutput()      {}
+func (PersistLater) keyserverOutput() {}
+func (Log) keyserverOutput()          {}
+func (PlainPush) keyserverOutput()    {}
 
 // Snapshot is every group as show commands see it, sorted by name.
 type Snapshot struct {
@@ -212,6 +256,30 @@ type GroupSnapshot struct {
 	LastRekeyDuration       time.Duration
 	RetransmitRemaining     time.Duration // 0 when none is going on
 	RegistrationsAfterRekey uint64
+	SenderIDs               SenderIDSnapshot
+	Replay                  ReplaySnapshot
+}
+
+// SenderIDSnapshot is `show crypto gdoi ks identifier`: which sender IDs were
+// given out under the present keys.
+type SenderIDSnapshot struct {
+	CounterMode bool // a transform of the group needs them
+	Size        policy.GroupSize
+	Identifiers []uint32 // configured
+	Current     uint32   // key server identifier in use
+	Next        uint32   // next number under it
+	Used        []uint32 // identifiers whose numbers are all used
+	Epoch       uint64   // re-initializations
+	Left        bool     // something to give is left
+}
+
+// ReplaySnapshot is `show crypto gdoi ks replay`.
+type ReplaySnapshot struct {
+	Enabled  bool // a `sa ipsec` has `replay time`
+	Value    xfrm.Pseudotime
+	NextSync time.Duration
+	Sent     uint64 // messages that carried it
+	Resyncs  uint64 // PUSHes for it alone
 }
 
 // MemberTree iterates the members in order of address; the snapshot is O(1).
@@ -246,11 +314,15 @@ type TEKSnapshot struct {
 
 // MemberSnapshot is one registered member.
 type MemberSnapshot struct {
-	Address                                        netip.Addr // registration address
-	Remote                                         netip.AddrPort
-	Version                                        string // "1.0.27" from its information, "unknown"
-	Hostname                                       string
-	Foreign                                        bool // does not speak our extensions
+	Address  netip.Addr // registration address
+	Remote   netip.AddrPort
+	Version  string // "1.0.27" from its information, "unknown"
+	Hostname string
+	Foreign  bool // does not speak our extensions
+	// The sender IDs of the last registration: SIDCount of them from SenderID on.
+	SenderID                                       uint32
+	SIDBits                                        uint8 // 0: none
+	SIDCount                                       uint8
 	Registered                                     time.Time
 	RekeysSent, RekeyRetries, AcksRcvd, AcksMissed uint64
 	SentSeq, RcvdSeq                               [4]uint32 // newest first

@@ -66,7 +66,7 @@ func (m *Machine) Step(now time.Time, in Input) {
 		}
 	case Clear:
 		for _, g := range m.named(in.Group) {
-			m.clear(now, g, in.Members)
+			m.clear(now, g, in.What == ClearMembers || in.What == ClearMembersNow)
 			m.schedule(g)
 		}
 	case Done:

@@ -121,7 +121,7 @@ func TestClear(t *testing.T) {
 	before := w.group()
 	w.takeLogs()
 
-	w.step(Clear{Members: true})
+	w.step(Clear{What: ClearMembers})
 	w.wantLogs()
 	w.takeSends()
 	w.run(time.Minute)

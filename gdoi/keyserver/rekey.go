@@ -264,7 +264,7 @@ func (m *Machine) reserve(g *group, k *kek, seq uint32) {
 	m.lastPersist++
 	m.writing[m.lastPersist] = k
 	value := append(append([]byte(nil), k.SPI[:]...), byte(k.reserved>>24), byte(k.reserved>>16), byte(k.reserved>>8), byte(k.reserved))
-	m.emit(Persist{Number: m.lastPersist, Group: g.cfg.Name, Key: "seq", Value: value})
+	m.emit(Persist{Number: m.lastPersist, Records: []Record{{Group: g.cfg.Name, Key: "seq", Value: value}}})
 }
 
 // persisted takes the fate of a record. When it failed, what was to follow it

@@ -38,6 +38,13 @@ type Config struct {
 	RekeyCiphers []suite.Cipher
 	RekeyHashes  []suite.Hash
 	Transforms   []suite.Transform
+	// FailClose says that the crypto map is fail-close and active;
+	// FailCloseRevert is `client fail-close revert`. Without the latter the map
+	// stays open when the policy of a member that had registered runs out: an
+	// empty group is then installed in its place.
+	FailClose, FailCloseRevert bool
+	// RecoveryCheck is `client recovery-check interval`; zero: off.
+	RecoveryCheck time.Duration
 }
 
 // Input is anything the machine reacts to.
@@ -68,6 +75,9 @@ type (
 	}
 	// Clear is `clear crypto gdoi` or `clear crypto sa`: drop all and register again.
 	Clear struct{}
+	// DataError is an incident of the data plane that may mean that this member
+	// has missed something: InvalidSPI or ReplayFailed under its group.
+	DataError struct{ xfrm.Event }
 	// Direction is `crypto gdoi gm group G ipsec direction`; nil takes it back.
 	Direction struct{ Override *xfrm.Direction }
 	// Stop leaves the group: everything is removed from the data plane.
@@ -85,6 +95,7 @@ func (Notified) memberInput()       {}
 func (Push) memberInput()           {}
 func (Installed) memberInput()      {}
 func (Clear) memberInput()          {}
+func (DataError) memberInput()      {}
 func (Direction) memberInput()      {}
 func (Stop) memberInput()           {}
 func (Tick) memberInput()           {}
@@ -108,11 +119,15 @@ type (
 		Local, Remote netip.AddrPort
 		Data          []byte
 	}
+	// Join asks for the multicast datagrams of rekeys on the registration
+	// interface; an invalid Group leaves the one joined before.
+	Join struct{ Group netip.AddrPort }
 	// Log is a line for the log.
 	Log struct{ syslog.Message }
 )
 
 func (ToISAKMP) memberOutput() {}
+func (Join) memberOutput()     {}
 func (Install) memberOutput()  {}
 func (Remove) memberOutput()   {}
 func (Send) memberOutput()     {}
@@ -141,6 +156,11 @@ type Snapshot struct {
 	TEKs                    []TEKSnapshot // newest first
 	ACEs                    []xfrm.ACE    // downloaded, in order
 	Counters                Counters
+	SenderIDs               policy.SenderIDs // in use for counter modes
+	SenderIDsRequested      int              // at the last registration
+	Clock                   xfrm.PseudoClock
+	Pseudotime              xfrm.Pseudotime // at At
+	Recoveries              uint64          // registrations that recovery-check began
 }
 
 // KEKSnapshot is a downloaded KEK without its key.

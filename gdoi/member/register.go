@@ -69,7 +69,7 @@ func (m *Machine) start(now time.Time) {
 	fvrf, ivrf := m.vrfs()
 	// IOS: a blank ends the line.
 	m.log(syslog.GMRegister.With(t.server, m.group(), m.cfg.Key.Source, fvrf, ivrf+" "))
-	m.isakmp(isakmp.Connect{Local: m.source(), Remote: netip.AddrPortFrom(t.server, m.cfg.Port)})
+	m.isakmp(isakmp.Connect{VRF: m.cfg.VRF, Local: m.source(), Remote: netip.AddrPortFrom(t.server, m.cfg.Port)})
 }
 
 // abandon ends an attempt without counting it.

@@ -23,6 +23,35 @@ type GroupID struct {
 	Address netip.Addr // valid: `identity address ipv4`
 }
 
+// GroupSize is how many bits of the IV of a counter mode name the sender
+// (`group size`; RFC 6054 section 3), and how many of them the key server.
+type GroupSize struct{ Bits, ServerBits uint8 }
+
+// Sizes of IOS: small 8, 12 or 16 leave no bits to tell key servers apart.
+var (
+	SizeSmall8  = GroupSize{8, 0}
+	SizeSmall12 = GroupSize{12, 0}
+	SizeSmall16 = GroupSize{16, 0}
+	SizeMedium  = GroupSize{24, 7} // the default
+	SizeLarge   = GroupSize{32, 9}
+)
+
+// Members is how many sender IDs one key server identifier has. Number 0 of
+// each is not left out; the last one of `large` and `medium` is.
+func (s GroupSize) Members() uint32 { return 1<<(s.Bits-s.ServerBits) - 1 }
+
+// SenderID puts a key server identifier and a number together.
+func (s GroupSize) SenderID(server, number uint32) uint32 {
+	return server<<(s.Bits-s.ServerBits) | number
+}
+
+// SenderIDs are what a member was given: values right-aligned in Bits bits. The
+// zero value is none.
+type SenderIDs struct {
+	Bits   uint8
+	Values []uint32
+}
+
 // KEK is the key that protects rekeys.
 type KEK struct {
 	SPI       [16]byte
@@ -64,6 +93,7 @@ type Replay struct {
 	Method        ReplayMethod
 	CounterWindow int           // 64 ... 1024
 	TimeWindow    time.Duration // 1 s ... 100 s
+	Encoding      xfrm.TBAR     // of ReplayTime
 }
 
 // ReplayMethod is none, counter or time.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"time"
@@ -30,6 +31,13 @@ func DecodeSA(sa SA, now time.Time) (Policy, error) {
 		}
 	}
 	p.ATD, p.DTD = delay(sa.GAP, gapATD), delay(sa.GAP, gapDTD)
+	if a, ok := Find(sa.GAP, gapPseudotime); ok {
+		if len(a.Value) != 8 {
+			return Policy{}, malformed(PayloadGAP, "pseudotime of %d octets", len(a.Value))
+		}
+		t := xfrm.Pseudotime(binary.BigEndian.Uint64(a.Value))
+		p.Pseudotime = &t
+	}
 	return p, nil
 }
 
@@ -253,7 +261,13 @@ func decodeSAT(s SAT, now time.Time) (policy.TEK, error) {
 			}
 			t.ReceiveOnly = t.ReceiveOnly || v == directionReceiver
 		case PrivateTBARWindow:
-			t.Replay = policy.Replay{Method: policy.ReplayTime, TimeWindow: time.Duration(min(v, math.MaxUint32)) * time.Millisecond}
+			t.Replay = policy.Replay{Method: policy.ReplayTime, TimeWindow: time.Duration(min(v, math.MaxUint32)) * time.Millisecond,
+				Encoding: cmp.Or(t.Replay.Encoding, xfrm.TBARSequence)}
+		case PrivateTBAREncoding:
+			if v != uint64(xfrm.TBARMetadata) && v != uint64(xfrm.TBARSequence) {
+				return t, refused(PayloadSAT, "time-based anti-replay encoding %d", v)
+			}
+			t.Replay.Encoding = xfrm.TBAR(v)
 		case PrivateReceiveOnly:
 			t.ReceiveOnly = t.ReceiveOnly || v == 1
 		case PrivatePolicyID:

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"time"
@@ -46,6 +47,9 @@ func (p Policy) Encode(now time.Time) (SA, []KeyPacket, error) {
 	}
 	if p.DTD != nil {
 		sa.GAP = append(sa.GAP, isakmp.Basic(gapDTD, seconds16(*p.DTD)))
+	}
+	if p.Pseudotime != nil {
+		sa.GAP = append(sa.GAP, isakmp.Variable(gapPseudotime, binary.BigEndian.AppendUint64(nil, uint64(*p.Pseudotime))))
 	}
 	return sa, kd, nil
 }
@@ -168,7 +172,8 @@ func tekAttributes(t policy.TEK, now time.Time, older bool) (attrs []Attribute, 
 	attrs = append(attrs, isakmp.Basic(satPreservation, 4), isakmp.Basic(satDirection, direction))
 	switch t.Replay.Method {
 	case policy.ReplayTime:
-		attrs = append(attrs, Long(PrivateTBARWindow, uint32(t.Replay.TimeWindow.Milliseconds())))
+		attrs = append(attrs, Long(PrivateTBARWindow, uint32(t.Replay.TimeWindow.Milliseconds())),
+			isakmp.Basic(PrivateTBAREncoding, uint16(cmp.Or(t.Replay.Encoding, xfrm.TBARSequence))))
 	case policy.ReplayNone:
 		attrs = append(attrs, isakmp.Basic(PrivateCounterWindow, 0))
 	case policy.ReplayCounter:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"coterie/gdoi/policy"
+	"coterie/xfrm"
 )
 
 // DefaultActivationDelay is how long a member waits before it encrypts with a
@@ -13,9 +14,10 @@ const DefaultActivationDelay = 30 * time.Second
 
 // GAP attributes (RFC 6407 section 5.4.1).
 const (
-	gapATD        = 1 // ACTIVATION_TIME_DELAY, B, seconds
-	gapDTD        = 2 // DEACTIVATION_TIME_DELAY, B, seconds
-	gapSIDRequest = 3 // SENDER_ID_REQUEST
+	gapATD        = 1   // ACTIVATION_TIME_DELAY, B, seconds
+	gapDTD        = 2   // DEACTIVATION_TIME_DELAY, B, seconds
+	gapSIDRequest = 3   // SENDER_ID_REQUEST
+	gapPseudotime = 130 // ours: pseudotime, ms, 8 octets
 )
 
 const directionReceiver = 2
@@ -38,6 +40,10 @@ type Policy struct {
 	// HasTEKs says that the SA lists the traffic policy (it has SATs); without
 	// it the policy in force stays.
 	HasTEKs bool
+	// Pseudotime is the key server's clock when the message was written; nil:
+	// absent. It travels in a GAP (attribute 130), also in a PUSH that has
+	// nothing else.
+	Pseudotime *xfrm.Pseudotime
 }
 
 // Unicast says that rekeys go to each member's own address.

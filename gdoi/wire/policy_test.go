@@ -108,7 +108,7 @@ func TestPolicyRoundTrip(t *testing.T) {
 				Created: start, Lifetime: time.Duration(rapid.Uint32Min(1).Draw(t, "life")) * time.Second,
 				Transport: rapid.Bool().Draw(t, "transport"), ReceiveOnly: rapid.Bool().Draw(t, "receive-only")}
 			tek.Replay = rapid.SampledFrom([]policy.Replay{{Method: policy.ReplayCounter, CounterWindow: 64}, {Method: policy.ReplayCounter, CounterWindow: 1024},
-				{Method: policy.ReplayNone}, {Method: policy.ReplayTime, TimeWindow: 5 * time.Second}}).Draw(t, "replay")
+				{Method: policy.ReplayNone}, {Method: policy.ReplayTime, TimeWindow: 5 * time.Second, Encoding: xfrm.TBARMetadata}}).Draw(t, "replay")
 			for range rapid.IntRange(0, 3).Draw(t, "denies") {
 				a := xfrm.ACE{Protocol: rapid.Uint8().Draw(t, "protocol"), Src: drawMatch(t, "source"), Dst: drawMatch(t, "destination")}
 				a.Src.Ports.Hi, a.Dst.Ports.Hi = a.Src.Ports.Lo, a.Dst.Ports.Lo // no range in a deny
