@@ -25,6 +25,7 @@ const (
 const (
 	publicType  = "PUBLIC KEY"
 	privateType = "RSA PRIVATE KEY"
+	ecType      = "EC PRIVATE KEY"
 )
 
 // Errors of Import.
@@ -39,16 +40,25 @@ var (
 // encryption is weak by design: its key is one MD5 of the passphrase, and
 // nothing tells a changed text. random gives the salt.
 func Export(p Pair, cipher Cipher, passphrase secret.Bytes, random io.Reader) (public, private string, err error) {
-	if p.Private == nil {
+	var der []byte
+	kind := privateType
+	switch {
+	case p.Private != nil:
+		der = x509.MarshalPKCS1PrivateKey(p.Private)
+	case p.EC != nil: // RFC 5915
+		kind = ecType
+		if der, err = x509.MarshalECPrivateKey(p.EC); err != nil {
+			return "", "", fmt.Errorf("encode key pair %q: %w", p.Label, err)
+		}
+	default:
 		return "", "", fmt.Errorf("key pair %q without a private key", p.Label)
 	}
-	der := x509.MarshalPKCS1PrivateKey(p.Private)
 	defer clear(der)
 	algorithm := x509.PEMCipher3DES
 	if cipher == DES {
 		algorithm = x509.PEMCipherDES
 	}
-	block, err := x509.EncryptPEMBlock(random, privateType, der, passphrase.Reveal(), algorithm) //lint:ignore SA1019 the format is what IOS speaks
+	block, err := x509.EncryptPEMBlock(random, kind, der, passphrase.Reveal(), algorithm) //lint:ignore SA1019 the format is what IOS speaks
 	if err != nil {
 		return "", "", fmt.Errorf("encrypt key pair %q: %w", p.Label, err)
 	}

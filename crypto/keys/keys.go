@@ -1,7 +1,8 @@
-// Package keys holds RSA key pairs by label and pre-shared keys by peer.
+// Package keys holds RSA and EC key pairs by label and pre-shared keys by peer.
 package keys
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"net/netip"
 	"time"
@@ -16,17 +17,19 @@ type PSK struct {
 	Key  secret.Bytes
 }
 
-// Pair is one RSA key pair of `crypto key generate rsa`.
+// Pair is one key pair of `crypto key generate`: RSA in Private, or EC.
 type Pair struct {
 	Label      string
 	Private    *rsa.PrivateKey
+	EC         *ecdsa.PrivateKey
 	Exportable bool
 	Generated  time.Time
 }
 
-// Public is what `show crypto key mypubkey rsa` prints of a Pair.
+// Public is what `show crypto key mypubkey` prints of a Pair.
 type Public struct {
 	Label      string
+	EC         bool
 	Bits       int
 	Exportable bool
 	Generated  time.Time

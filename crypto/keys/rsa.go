@@ -35,11 +35,12 @@ func Generate(bits int) (*rsa.PrivateKey, error) {
 // SPKI is the DER SubjectPublicKeyInfo of a pair: what a key server hands out
 // and what screens print. It is nil for a pair without a key.
 func SPKI(p Pair) []byte {
-	if p.Private == nil {
+	key := p.Signer()
+	if key == nil {
 		return nil
 	}
-	der, err := x509.MarshalPKIXPublicKey(&p.Private.PublicKey)
-	if err != nil { // no RSA key fails here
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil { // no RSA key and no key of a NIST curve fails here
 		return nil
 	}
 	return der
@@ -47,9 +48,5 @@ func SPKI(p Pair) []byte {
 
 // Public is the pair without its secret.
 func (p Pair) Public() Public {
-	out := Public{Label: p.Label, Exportable: p.Exportable, Generated: p.Generated, SPKI: SPKI(p)}
-	if p.Private != nil {
-		out.Bits = p.Private.N.BitLen()
-	}
-	return out
+	return Public{Label: p.Label, EC: p.EC != nil, Bits: p.Bits(), Exportable: p.Exportable, Generated: p.Generated, SPKI: SPKI(p)}
 }

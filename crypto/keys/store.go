@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -25,10 +26,11 @@ const (
 func Marshal(pairs []Pair) ([]byte, error) {
 	var b bytes.Buffer
 	for _, p := range pairs {
-		if p.Private == nil {
+		key := p.Signer()
+		if key == nil {
 			return nil, fmt.Errorf("key pair %q without a private key", p.Label)
 		}
-		der, err := x509.MarshalPKCS8PrivateKey(p.Private)
+		der, err := x509.MarshalPKCS8PrivateKey(key)
 		if err != nil {
 			return nil, fmt.Errorf("encode key pair %q: %w", p.Label, err)
 		}
@@ -78,11 +80,19 @@ func unmarshal(block *pem.Block) (Pair, error) {
 	if err != nil {
 		return Pair{}, fmt.Errorf("key pair %q: generated: %w", label, err)
 	}
-	k, err := ParsePKCS8(block.Bytes)
+	out := Pair{Label: label, Exportable: exportable, Generated: generated}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
+		return Pair{}, fmt.Errorf("key pair %q: decode private key: %w", label, err)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return Pair{}, fmt.Errorf("key pair %q: private key is %T, want RSA or EC", label, key)
+	}
+	if err := out.SetSigner(signer); err != nil {
 		return Pair{}, fmt.Errorf("key pair %q: %w", label, err)
 	}
-	return Pair{Label: label, Private: k, Exportable: exportable, Generated: generated}, nil
+	return out, nil
 }
 
 // ParsePKCS8 reads a PKCS#8 DER encoding and checks that it holds an RSA key

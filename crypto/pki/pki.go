@@ -7,6 +7,8 @@ package pki
 import (
 	"crypto"
 	"crypto/x509"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,7 +40,8 @@ type CRL struct {
 	Issuer               string
 	ThisUpdate, NextDate time.Time // NextDate zero: none
 	Number               string
-	revoked              map[string]time.Time // by serial number, as bytes
+	raw                  []byte       // DER name of the issuer
+	revoked              []revocation // by serial number
 }
 
 // IdentityList is `crypto identity NAME`: the peers whose proven identity it
@@ -53,5 +56,19 @@ type IdentityList struct {
 // (type and data of its ID payload), and by its certificate, DER, if it has
 // one. A name without a certificate proves as much as its pre-shared key does.
 func (l *IdentityList) Matches(idType uint8, idData []byte, certificate []byte) bool {
-	return false
+	if l == nil {
+		return false
+	}
+	if len(certificate) == 0 {
+		if idType == idFQDN {
+			return slices.ContainsFunc(l.FQDNs, func(f string) bool { return strings.EqualFold(f, string(idData)) })
+		}
+		return idType == idDN && slices.ContainsFunc(l.DNs, func(dn string) bool { return hasAttributes(idData, dn) })
+	}
+	cert, err := ParseCertificate(certificate)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(l.DNs, func(dn string) bool { return hasAttributes(cert.RawSubject, dn) }) ||
+		slices.ContainsFunc(l.FQDNs, func(f string) bool { return hasHost(cert, f) })
 }
