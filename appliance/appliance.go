@@ -17,6 +17,7 @@ import (
 	"coterie/cli/grammar"
 	"coterie/crypto/keys"
 	"coterie/internal/env"
+	"coterie/internal/secret"
 	"coterie/internal/syslog"
 	"coterie/modes"
 	"coterie/netdev"
@@ -32,7 +33,13 @@ type Config struct {
 	Clock     *env.Clock
 	Env       env.Env
 	Files     Files // NVRAM
-	Version   modes.Version
+	// State outlives the device; its owner closes it. Nil: it is forgotten with
+	// the device.
+	State State
+	// Masters are the keys that private keys are sealed under in Files: the
+	// first seals, each opens. Empty: they are not sealed.
+	Masters []secret.Bytes
+	Version modes.Version
 	// TLS is how `logging host ... transport tls` verifies a server; nil: by the
 	// certificates that the host system trusts.
 	TLS *tls.Config
@@ -50,7 +57,7 @@ type KeyLog interface {
 	PlainPush(local, remote netip.AddrPort, data []byte)
 }
 
-// Files is a device's NVRAM: startup-config, RSA keys, key-server state.
+// Files is a device's NVRAM: startup-config, private keys, certificates.
 // Write is atomic: after a crash the old or the new content is there.
 type Files interface {
 	Read(name string) ([]byte, error) // fs.ErrNotExist
@@ -62,7 +69,6 @@ type Files interface {
 const (
 	startupFile = "startup-config"
 	privateFile = "private-config" // RSA keys
-	stateFolder = "key-server/"    // one file per reserved value
 )
 
 // Appliance is one device. Its methods are safe for concurrent use.
@@ -73,7 +79,9 @@ type Appliance struct {
 	exec    *grammar.Mode
 	config  *grammar.Mode
 	log     *logger
+	private Files // cfg.Files, sealed
 	keys    *keyStore
+	certs   certificates
 	masters *masterKeys
 	ctl     *control
 	// recording is what `debug gdoi record` ordered before the boot; nil: nothing.
@@ -111,19 +119,24 @@ func New(cfg Config) (*Appliance, error) {
 		noted: make(map[string]bool),
 	}
 	a.log = newLogger(a)
-	ks, err := openKeyStore(cfg.Files)
+	a.private = privateFiles{cfg.Files, cfg.Masters, cfg.Env.Rand}
+	ks, err := openKeyStore(a.private)
 	if err != nil {
 		return nil, err
 	}
 	a.keys = ks
-	if a.masters, err = openMasterKeys(cfg.Files); err != nil {
+	if a.masters, err = openMasterKeys(a.private); err != nil {
 		return nil, err
 	}
 	a.checking = make(chan struct{}, hashing)
 	a.store.Finish(a.protect)
+	if a.cfg.State == nil {
+		a.cfg.State = NewMemoryState(cfg.Clock.Now)
+	}
 	a.ctl = newControl(a, a.startRecording())
 	a.config = modes.Configuration(a)
 	a.exec = modes.Exec(a, a)
+	a.ctl.restore()
 	go a.ctl.run()
 	go a.watchLinks()
 	go a.watchData()
@@ -173,6 +186,7 @@ func (a *Appliance) Close() error {
 	}
 	a.mu.Unlock()
 	a.life.close()
+	a.certs.close()
 	a.ctl.close()
 	a.log.close()
 	return errors.Join(a.cfg.Stack.Close(), a.cfg.Dataplane.Close())

@@ -90,7 +90,7 @@ func TestCompileKeyServer(t *testing.T) {
 		t.Errorf("ACEs (-want +got):\n%s", diff)
 	}
 	if sa.Transform != (suite.Transform{Cipher: suite.ESPAES256, Auth: suite.ESPSHA256}) || sa.Lifetime != 900*time.Second ||
-		sa.Replay != (policy.Replay{Method: policy.ReplayTime, TimeWindow: 5 * time.Second}) {
+		sa.Replay != (policy.Replay{Method: policy.ReplayTime, TimeWindow: 5 * time.Second, Encoding: xfrm.TBARSequence}) {
 		t.Errorf("sa %+v", sa)
 	}
 	if diff := cmp.Diff([]Socket{{Addr: g.Address}}, d.Listen, cmpopts.EquateComparable(netip.Addr{})); diff != "" {

@@ -119,14 +119,13 @@ func (a *Appliance) SetConfigKey(_ context.Context, key secret.Bytes) error {
 		return err
 	}
 	return a.Edit(func(root any) error {
-		keys := root.(*runningconfig.Config).ISAKMP.Keys
-		for i := range keys {
-			if !keys[i].Type6 {
+		for k := range root.(*runningconfig.Config).ISAKMP.PreShared() {
+			if !k.Type6 {
 				continue
 			}
-			if plain, ok := a.Unseal(keys[i].Key); ok {
+			if plain, ok := a.Unseal(k.Key); ok {
 				if text, ok := a.seal(plain); ok {
-					keys[i].Key = text
+					k.Key = text
 				}
 			}
 		}
@@ -163,13 +162,22 @@ func (a *Appliance) protect(c *runningconfig.Config) { modes.Protect(c, a.cfg.En
 // unsealed is the configuration with the pre-shared keys in the clear that can
 // be opened; the others stay as they are.
 func (a *Appliance) unsealed(c *runningconfig.Config) *runningconfig.Config {
-	if !slices.ContainsFunc(c.ISAKMP.Keys, func(k runningconfig.ISAKMPKey) bool { return k.Type6 }) {
+	sealed := false
+	for k := range c.ISAKMP.PreShared() {
+		sealed = sealed || k.Type6
+	}
+	if !sealed {
 		return c
 	}
 	out := *c
 	out.ISAKMP.Keys = slices.Clone(c.ISAKMP.Keys)
-	for i := range out.ISAKMP.Keys {
-		k := &out.ISAKMP.Keys[i]
+	out.ISAKMP.Keyrings = slices.Clone(c.ISAKMP.Keyrings)
+	for i, ring := range out.ISAKMP.Keyrings {
+		r := *ring
+		r.Keys = slices.Clone(r.Keys)
+		out.ISAKMP.Keyrings[i] = &r
+	}
+	for k := range out.ISAKMP.PreShared() {
 		if !k.Type6 {
 			continue
 		}

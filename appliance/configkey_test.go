@@ -154,6 +154,12 @@ line vty 0 4
 	p.types("end")
 	p.types("debug crypto isakmp")
 	p.types("write memory")
+	p.types("username SECRET-P secret SECRET-P") // not at the prompt it belongs to
+	if h := p.types("show history"); !strings.Contains(h, "username ann secret <hidden>") || strings.Contains(h, "secret SECRET") {
+		t.Errorf("show history shows\n%s", h)
+	}
+	p.types("terminal history size 0") // what is typed below is no secret
+	p.types("terminal history size 10")
 	secrets := regexp.MustCompile(`SECRET-.|\$[159]\$|2lFhcKv|iEwNOg`)
 	shown := 0
 	for _, c := range a.Exec().Commands {
@@ -181,9 +187,5 @@ line vty 0 4
 	}
 	if secrets.MatchString(l.String()) {
 		t.Errorf("the log has %s: %s", secrets.FindString(l.String()), l)
-	}
-	p.types("username SECRET-P secret SECRET-P") // not at the prompt it belongs to
-	if h := p.types("show history"); !strings.Contains(h, "username ann secret <hidden>") || strings.Contains(h, "secret SECRET") {
-		t.Errorf("show history shows\n%s", h)
 	}
 }

@@ -32,11 +32,12 @@ type control struct {
 	members   []*groupMember // sorted by key
 	nextOwner isakmp.Owner
 	sockets   map[Socket]*socket
+	groups    map[groupJoin]*joinedGroup
 	desired   *Desired
 	// waiting holds the key server's outputs behind a Persist that is being
 	// written: Persist before Send.
 	waiting []keyserver.Output
-	writing bool
+	durable stateWriter
 }
 
 // groupMember is one member machine with the name isakmp knows it by.
@@ -45,18 +46,20 @@ type groupMember struct {
 	vrf     string // of the registration
 	owner   isakmp.Owner
 	machine groupMemberEngine
-	gone    bool // stopped; dropped when drained
+	joins   []groupJoin // of multicast rekeys
+	gone    bool        // stopped; dropped when drained
 }
 
 // newControl makes the machines, which draw their first random numbers here.
 func newControl(a *Appliance, t *tape) *control {
 	c := &control{
 		a: a, inbox: make(chan func(time.Time), 256), done: make(chan struct{}), ended: make(chan struct{}),
-		sockets: make(map[Socket]*socket), desired: &Desired{}, tape: t,
+		sockets: make(map[Socket]*socket), groups: make(map[groupJoin]*joinedGroup), desired: &Desired{}, tape: t,
 	}
 	c.env = env.Env{Rand: randomTape{a.cfg.Env.Rand, c}}
 	c.isakmp = isakmpEngine{isakmp.New(c.env), c}
 	c.keyserver = keyServerEngine{keyserver.New(c.env), c}
+	c.durable.state = a.cfg.State
 	return c
 }
 
@@ -104,7 +107,13 @@ func (c *control) close() {
 		for _, s := range c.sockets {
 			s.conn.Close()
 		}
+		for _, g := range c.groups {
+			if g.conn != nil {
+				g.conn.Close()
+			}
+		}
 		c.work.Wait()
+		c.settle()
 	})
 }
 
@@ -143,6 +152,9 @@ func (c *control) next() time.Time {
 		}
 	}
 	take(c.keyserver.Next())
+	if !c.durable.writing {
+		take(c.durable.due)
+	}
 	for _, m := range c.members {
 		take(m.machine.Next())
 	}
@@ -158,6 +170,7 @@ func (c *control) tick(now time.Time) {
 	if due(c.keyserver.Next(), now) {
 		c.keyserver.Step(now, keyserver.Tick{})
 	}
+	c.flush(now)
 	for _, m := range c.members {
 		if due(m.machine.Next(), now) {
 			m.machine.Step(now, member.Tick{})
@@ -178,7 +191,7 @@ func (c *control) drain(now time.Time) {
 			busy = true
 			c.waiting = append(c.waiting, o)
 		}
-		for len(c.waiting) > 0 && !c.writing {
+		for len(c.waiting) > 0 && !c.durable.writing {
 			o := c.waiting[0]
 			c.waiting = c.waiting[1:]
 			c.fromKeyServer(now, o)
@@ -290,7 +303,9 @@ func (c *control) fromKeyServer(now time.Time, o keyserver.Output) {
 		}
 		c.compute(o.Job, func(now time.Time, d env.JobDone) { c.keyserver.Step(now, keyserver.Done{JobDone: d}) })
 	case keyserver.Persist:
-		c.persist(o)
+		c.persist(now, o)
+	case keyserver.PersistLater:
+		c.persistLater(now, o)
 	case keyserver.PlainPush:
 		if k := c.a.cfg.KeyLog; k != nil {
 			k.PlainPush(o.Local, o.Remote, o.Data)
@@ -314,6 +329,8 @@ func (c *control) fromMember(now time.Time, m *groupMember, o member.Output) boo
 	case member.Remove:
 		c.tape.removed(o.Key)
 		c.a.cfg.Dataplane.RemoveGroup(o.Key)
+	case member.Join:
+		c.join(m, o.Group)
 	case member.Send:
 		c.send(m.vrf, o.Local, o.Remote, o.Data)
 	case member.Log:
@@ -344,30 +361,6 @@ func (c *control) compute(j env.Job, back func(time.Time, env.JobDone)) {
 	c.work.Go(func() {
 		result := j.Do()
 		c.post(func(now time.Time) { back(now, env.JobDone{ID: j.ID, Result: result}) })
-	})
-}
-
-// persist writes a reserved value; the key server's further outputs wait for
-// it, and are dropped if it fails.
-func (c *control) persist(p keyserver.Persist) {
-	c.tape.persisted(p)
-	if c.writing = true; c.tape != nil && c.tape.play != nil {
-		return
-	}
-	c.work.Go(func() {
-		var err error
-		for _, r := range p.Records {
-			if err == nil {
-				err = c.a.cfg.Files.Write(stateFolder+r.Group+"/"+r.Key, r.Value)
-			}
-		}
-		c.post(func(now time.Time) {
-			c.writing = false
-			if err != nil {
-				c.waiting = nil
-			}
-			c.keyserver.Step(now, keyserver.Persisted{Number: p.Number, Err: err})
-		})
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"coterie/internal/syslog"
 	"coterie/modes"
 	runningconfig "coterie/running-config"
-	"coterie/xfrm"
 )
 
 // The Device behind a session.
@@ -123,13 +122,6 @@ func (a *Appliance) Closed(s *cli.Session) {
 // watchData logs what the data plane reports, until it closes.
 func (a *Appliance) watchData() {
 	for e := range a.cfg.Dataplane.Events() {
-		switch e.Kind {
-		case xfrm.ClearReceived:
-			a.log.add(syslog.RecvdPktNotIPSec.With(e.Dst, e.Src, e.Protocol))
-		case xfrm.LocalPermit:
-			a.log.add(syslog.GMACLPermit.With(e.Src, e.Dst))
-		case xfrm.InvalidSPI:
-			a.log.add(syslog.RecvdPktInvSPI.With(e.Dst, e.SPI, e.SPI, e.Src, e.Interface))
-		}
+		a.dataEvent(e)
 	}
 }

@@ -70,13 +70,19 @@ func (d *Directory) Close() error { return errors.Join(d.root.Close(), d.lock.Cl
 // ConsoleSocket is where the console of the device of a directory listens.
 func ConsoleSocket(directory string) string { return filepath.Join(directory, consoleSocket) }
 
+// ours tells what in the directory is not a file of the device: the key
+// server's database with what lies beside it, and the key of both, too.
+func ours(name string) bool {
+	return name == lockName || name == consoleSocket || name == masterKeyFile || strings.HasPrefix(name, databaseFile)
+}
+
 // local is the path of a file: names come from configurations, so that none
 // may lead elsewhere.
 func local(name string) string {
 	elements := strings.Split(name, "/")
 	for i, e := range elements {
 		e = strings.ReplaceAll(e, "%", "%25")
-		if e == "" || e == "." || e == ".." || i == 0 && (e == lockName || e == consoleSocket) {
+		if e == "" || e == "." || e == ".." || i == 0 && ours(e) {
 			e = "%" + e
 		}
 		for _, suffix := range []string{newSuffix, backupSuffix} {
@@ -92,7 +98,7 @@ func local(name string) string {
 // named is the name of a file by its path; false for what is not a file of
 // the device.
 func named(p string) (string, bool) {
-	if p == lockName || p == consoleSocket {
+	if ours(p) {
 		return "", false
 	}
 	elements := strings.Split(filepath.ToSlash(p), "/")

@@ -34,7 +34,7 @@ func (a *Appliance) HostKeys() ([]crypto.Signer, error) {
 	out := []crypto.Signer{own}
 	var label string
 	a.store.View(func(c *runningconfig.Config) { label = c.Hostname + "." + c.DomainName })
-	if p, ok := a.keys.pair(label); ok {
+	if p, ok := a.keys.pair(label); ok && p.Private != nil {
 		out = append(out, p.Private)
 	}
 	return out, nil
@@ -47,7 +47,7 @@ func (a *Appliance) ownHostKey() (ed25519.PrivateKey, error) {
 	if h.key != nil {
 		return h.key, nil
 	}
-	data, err := a.cfg.Files.Read(hostKeyFile)
+	data, err := a.private.Read(hostKeyFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		h.key, err = a.makeHostKey()
@@ -65,7 +65,7 @@ func (a *Appliance) makeHostKey() (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode host key: %w", err)
 	}
-	if err := a.cfg.Files.Write(hostKeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := a.private.Write(hostKeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 		return nil, fmt.Errorf("save %s: %w", hostKeyFile, err)
 	}
 	return key, nil

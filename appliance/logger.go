@@ -143,8 +143,11 @@ func (l *logger) setClock(s syslog.ClockState) {
 func (l *logger) add(m syslog.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if m.Event == nil && !l.filter.Wants(m) {
-		return
+	if m.Event == nil {
+		if !l.filter.Wants(m) {
+			return
+		}
+		m = m.Made()
 	}
 	now, level := l.a.cfg.Clock.Now(), m.Severity()
 	limited := l.limited(now, m)

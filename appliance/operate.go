@@ -92,13 +92,6 @@ func (a *Appliance) ClearGDOI(ctx context.Context, group string) error {
 	})
 }
 
-// ClearMembers is `clear crypto gdoi [group G] ks members`.
-func (a *Appliance) ClearMembers(ctx context.Context, group string) error {
-	return a.do(ctx, func(now time.Time) {
-		a.ctl.keyserver.Step(now, keyserver.Clear{Group: group, What: keyserver.ClearMembers})
-	})
-}
-
 // ClearISAKMP is `clear crypto isakmp [conn-id]`.
 func (a *Appliance) ClearISAKMP(ctx context.Context, id uint32) error {
 	return a.do(ctx, func(now time.Time) {
@@ -170,10 +163,11 @@ func (a *Appliance) GenerateRSA(ctx context.Context, label string, bits int, exp
 // ZeroizeRSA deletes one pair, or all.
 func (a *Appliance) ZeroizeRSA(ctx context.Context, label string) error {
 	err := a.keys.change(func(m map[string]keys.Pair) {
-		if label == "" {
-			clear(m)
+		for name, pair := range m {
+			if pair.Private != nil && (label == "" || label == name) {
+				delete(m, name)
+			}
 		}
-		delete(m, label)
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ func (a *Appliance) reconcile(ctx context.Context) {
 	tree, _ := a.store.Snapshot()
 	a.relevel(tree)
 	want := compile(a.unsealed(tree), a.cfg.Name, a.key)
+	a.compileTrustpoints(tree, want)
 	if k := a.cfg.KeyLog; k != nil {
 		want.ISAKMP.KeyLog, want.KeyServer.KeyLog = true, true
 	}
@@ -36,6 +37,7 @@ func (a *Appliance) reconcile(ctx context.Context) {
 		a.dirty.Store(true) // the session gave up waiting; the next one tries again
 	}
 	a.watchLines()
+	a.watchCertificates(tree)
 	a.changes.tell()
 }
 
@@ -109,9 +111,7 @@ func (c *control) policies(have, want []xfrm.InterfacePolicy) {
 	for _, w := range want {
 		i := slices.IndexFunc(have, func(h xfrm.InterfacePolicy) bool { return h.Interface == w.Interface })
 		if i < 0 || !reflect.DeepEqual(have[i], w) {
-			if err := c.a.cfg.Dataplane.SetInterface(w); err != nil {
-				c.a.log.add(syslog.MapRefused.With(w.MapName, w.Interface, err))
-			}
+			c.setInterface(w)
 		}
 	}
 }
@@ -123,6 +123,7 @@ func (c *control) reconcileMembers(now time.Time, have, want []member.Config) {
 	for _, m := range c.members {
 		if find(want, m.key) < 0 {
 			m.machine.Step(now, member.Stop{})
+			c.a.log.add(syslog.GMCMDetach.With(m.key.Name))
 			m.gone = true
 		}
 	}
@@ -132,6 +133,7 @@ func (c *control) reconcileMembers(now time.Time, have, want []member.Config) {
 			if !reflect.DeepEqual(have[i], w) {
 				for _, m := range c.members {
 					if m.key == w.Key {
+						m.vrf = w.VRF
 						m.machine.Step(now, member.Configure{Config: w})
 					}
 				}
@@ -141,6 +143,7 @@ func (c *control) reconcileMembers(now time.Time, have, want []member.Config) {
 		c.nextOwner++
 		m := c.newMember(c.nextOwner, w.Key)
 		m.vrf = w.VRF
+		c.a.log.add(syslog.GMCMAttach.With(w.Key.Name))
 		m.machine.Step(now, member.Configure{Config: w})
 	}
 }

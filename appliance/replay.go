@@ -262,7 +262,14 @@ func (p *replay) isakmpInput(e entry) (isakmp.Input, error) {
 		done := isakmp.Done{JobDone: env.JobDone{ID: v.ID}}
 		if j, ok := p.jobs[v.ID]; ok {
 			delete(p.jobs, v.ID)
-			done.Result = j.Do()
+			switch {
+			case v.Result != nil:
+				done.Result = v.Result
+			case v.Error != "":
+				done.Result = errors.New(v.Error)
+			default:
+				done.Result = j.Do()
+			}
 		}
 		return done, nil
 	}
@@ -277,6 +284,8 @@ func (p *replay) keyServerInput(e entry) (keyserver.Input, error) {
 		return as[keyserver.RekeyNow](e)
 	case "Clear":
 		return as[keyserver.Clear](e)
+	case "Restore":
+		return as[keyserver.Restore](e)
 	case "Tick":
 		return keyserver.Tick{}, nil
 	case "Configure":
@@ -300,9 +309,10 @@ func (p *replay) keyServerInput(e entry) (keyserver.Input, error) {
 		v, err := as[plainPersisted](e)
 		done := keyserver.Persisted{Number: v.Number}
 		if v.Error != "" {
-			done.Err, p.c.waiting = errors.New(v.Error), nil
+			done.Err = errors.New(v.Error)
+			p.c.forget()
 		}
-		p.c.writing = false
+		p.c.durable.writing = false
 		return done, err
 	}
 	return nil, errInput
@@ -316,6 +326,8 @@ func memberInput(e entry) (member.Input, error) {
 		return as[member.Push](e)
 	case "Direction":
 		return as[member.Direction](e)
+	case "DataError":
+		return as[member.DataError](e)
 	case "Clear":
 		return member.Clear{}, nil
 	case "Stop":
@@ -340,8 +352,16 @@ func (k absentKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the private key is not in the recording")
 }
 
-// reveal puts the pre-shared keys back into their keyrings.
+// reveal puts the pre-shared keys back into their keyrings, and the
+// trustpoints into the configuration.
 func (v *plainISAKMP) reveal() error {
+	for _, t := range v.Trust {
+		trustpoint, err := t.trustpoint()
+		if err != nil {
+			return err
+		}
+		v.Config.Trustpoints = append(v.Config.Trustpoints, trustpoint)
+	}
 	if len(v.Keys) != len(v.Config.Keyrings) || len(v.Peers) != len(v.Keys) {
 		return errors.New("a keyring is missing")
 	}

@@ -130,11 +130,18 @@ func (t *tape) sent(local, remote netip.AddrPort, data []byte) {
 	}
 }
 
-func (t *tape) persisted(p keyserver.Persist) {
-	if t != nil {
-		for _, r := range p.Records {
-			t.hear(entry{Kind: "persist", Text: r.Group + "/" + r.Key, Data: bytes.Clone(r.Value)})
+// persisted hears of records. What they say holds keys, and is recorded only
+// with keys.
+func (t *tape) persisted(records []keyserver.Record) {
+	if t == nil {
+		return
+	}
+	for _, r := range records {
+		e := entry{Kind: "persist", Text: r.Group + "/" + r.Key}
+		if t.keys {
+			e.Data = bytes.Clone(r.Value)
 		}
+		t.hear(e)
 	}
 }
 
@@ -183,9 +190,10 @@ func marshal(v any) json.RawMessage {
 // do or errors.
 type (
 	plainISAKMP struct {
-		Config isakmp.Config    // without PSKs and trustpoints
-		Peers  [][]netip.Prefix // of each keyring
-		Keys   [][]string       `json:",omitempty"` // of Peers, hexadecimal
+		Config isakmp.Config     // without PSKs and trustpoints
+		Peers  [][]netip.Prefix  // of each keyring
+		Keys   [][]string        `json:",omitempty"` // of Peers, hexadecimal
+		Trust  []plainTrustpoint `json:",omitempty"`
 	}
 	plainKeyServer struct {
 		Config keyserver.Config // without signers
@@ -207,7 +215,7 @@ func plainInput(in any, keys bool) any {
 	switch in := in.(type) {
 	case isakmp.Configure:
 		out := plainISAKMP{Config: in.Config}
-		out.Config.Trustpoints = nil
+		out.Config.Trustpoints, out.Trust = nil, plainTrustpoints(in.Config.Trustpoints)
 		out.Config.Keyrings = append([]isakmp.Keyring(nil), in.Config.Keyrings...)
 		for i := range out.Config.Keyrings {
 			var peers []netip.Prefix
@@ -224,7 +232,14 @@ func plainInput(in any, keys bool) any {
 		}
 		return out
 	case isakmp.Done:
-		return plainDone{ID: in.ID}
+		out := plainDone{ID: in.ID}
+		switch r := in.Result.(type) {
+		case []byte: // a signature
+			out.Result = r
+		case error:
+			out.Error = r.Error()
+		}
+		return out
 	case keyserver.Configure:
 		out := plainKeyServer{Config: in.Config}
 		out.Config.Groups = append([]keyserver.Group(nil), in.Config.Groups...)
@@ -234,6 +249,14 @@ func plainInput(in any, keys bool) any {
 			r.Signer = nil
 		}
 		return out
+	case keyserver.Restore:
+		if !keys {
+			in.Records = append([]keyserver.Record(nil), in.Records...)
+			for i := range in.Records {
+				in.Records[i].Value = nil
+			}
+		}
+		return in
 	case keyserver.Done:
 		out := plainDone{ID: in.ID}
 		switch r := in.Result.(type) {

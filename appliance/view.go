@@ -79,7 +79,9 @@ func (a *Appliance) Routes() []netdev.Route { return a.cfg.Stack.Routes() }
 // RSAKeys are the key pairs without their private halves, sorted by label.
 func (a *Appliance) RSAKeys() (out []keys.Public) {
 	for _, p := range a.keys.list() {
-		out = append(out, p.Public())
+		if p.Private != nil {
+			out = append(out, p.Public())
+		}
 	}
 	return out
 }

@@ -42,7 +42,7 @@ func isakmpConfig(accept bool) isakmp.Config {
 		Enabled: true, Accept: accept, PhaseOneDOI: 2,
 		Policies:     []isakmp.Policy{{Priority: 1, Cipher: suite.AES128, Hash: suite.SHA256, Group: 19, Auth: isakmp.PreShared, Lifetime: 24 * time.Hour}},
 		Keyrings:     []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}}}},
-		Capabilities: isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK,
+		Capabilities: isakmp.CapTBAR | isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK,
 	}
 }
 
@@ -198,6 +198,7 @@ type gm struct {
 	cfg       member.Config
 	log       lines
 	installed *xfrm.Group
+	watch     func(before, after *xfrm.Group) // nil: nobody looks
 }
 
 func (g *gm) Boot(now time.Time, h *sim.Host) {
@@ -258,19 +259,27 @@ func (g *gm) drain(now time.Time) {
 			case member.ToISAKMP:
 				g.isakmp.Step(now, o.Input)
 			case member.Install:
-				g.installed = &o.Group
+				g.install(&o.Group)
 				if k := g.member.Snapshot(now).KEK; k.Dst.IsMulticast() {
 					g.host.Join(k.Dst)
 				}
 				g.member.Step(now, member.Installed{Number: o.Number})
 			case member.Remove:
-				g.installed = nil
+				g.install(nil)
 			case member.Send:
 				g.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
 			case member.Log:
 				g.log.add(now, o.Message)
 			}
 		}
+	}
+}
+
+func (g *gm) install(group *xfrm.Group) {
+	before := g.installed
+	g.installed = group
+	if g.watch != nil {
+		g.watch(before, group)
 	}
 }
 

@@ -296,7 +296,7 @@ func TestRegistrationFailures(t *testing.T) {
 		{"incomplete", func(k *ks, g *gm) { k.cfg.Groups[0].Incomplete = "access-list ICMP does not exist" }, syslog.KSIncomplete},
 		{"counter mode", func(k *ks, g *gm) {
 			k.cfg.Groups[0].SAs[0].Transform = suite.Transform{Cipher: suite.ESPGCM256}
-		}, syslog.CounterMode},
+		}, syslog.KSNoSIDAvailable},
 		{"transform not acceptable", func(k *ks, g *gm) {
 			g.cfg.Transforms = []suite.Transform{{Cipher: suite.ESP3DES, Auth: suite.ESPSHA1}}
 		}, syslog.KSGMRejectsSA},

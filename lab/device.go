@@ -28,7 +28,7 @@ func newAppliance(n *Node, stack *netvirtual.Stack) (device, error) {
 	var options []xfrmvirtual.Option
 	cfg := appliance.Config{
 		Name: n.Name(), Stack: stack, Clock: l.set.Clock, Env: env.Env{Rand: n.rand},
-		Files: n.files, Version: l.set.Version, Reload: n.reload,
+		Files: n.files, State: n.state, Version: l.set.Version, Reload: n.reload,
 	}
 	if l.keys != nil {
 		cfg.KeyLog = l.keys

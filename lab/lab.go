@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"coterie/appliance"
 	"coterie/internal/env"
 	"coterie/internal/syslog"
 	"coterie/modes"
@@ -81,7 +82,7 @@ func New(t *Topology, set Settings) (*Lab, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	for i, p := range t.Nodes {
-		l.nodes = append(l.nodes, &Node{lab: l, plan: p, number: i + 1, files: newNVRAM(set.Clock.Now), rand: &sharedReader{r: set.Rand(p.Name)}})
+		l.nodes = append(l.nodes, &Node{lab: l, plan: p, number: i + 1, files: newNVRAM(set.Clock.Now), state: appliance.NewMemoryState(set.Clock.Now), rand: &sharedReader{r: set.Rand(p.Name)}})
 	}
 	return l, nil
 }

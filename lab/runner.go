@@ -19,6 +19,9 @@ type runner struct {
 	steps []step
 	next  int // of steps
 	jobs  map[string][]*job
+	// pause, when set, is called when a line has ended and its console is still
+	// shown: tests let everything come to rest there.
+	pause func()
 }
 
 // job is a line that runs in a session of its own.
@@ -115,6 +118,7 @@ func (r *runner) perform(ctx context.Context, s step) error {
 	case wait:
 		return r.wait(ctx, s)
 	case sleep:
+		defer r.rest()
 		return r.lab.Clock().Sleep(ctx, s.span)
 	case link:
 		return own(r.lab.Link(s.ends[0], s.ends[1], s.up))
@@ -153,7 +157,14 @@ func (r *runner) line(ctx context.Context, s step) error {
 	defer r.out.hide()
 	err = n.finish(sess, sess.Execute(ctx, s.line, r.out, answers{r, s.node}))
 	n.awaitReload(ctx)
+	r.rest()
 	return err
+}
+
+func (r *runner) rest() {
+	if r.pause != nil {
+		r.pause()
+	}
 }
 
 // answers are the next lines of a script, as long as they are for one node.

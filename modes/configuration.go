@@ -31,7 +31,7 @@ var reading = sync.OnceValue(func() *builder { return build(nil) })
 func build(op Operator) *builder {
 	b := &builder{op: op}
 	b.global = &grammar.Mode{Name: "config", Prompt: prompt("(config)")}
-	b.add(b.rsaKeys(), b.keyFiles())
+	b.add(b.rsaKeys(), b.keyFiles(), b.ecKeys())
 	for _, s := range b.identification() {
 		b.add(s)
 	}

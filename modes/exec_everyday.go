@@ -14,6 +14,7 @@ func (x *execCommands) everyday() {
 	x.showInterfaceScreens()
 	x.showRoutes()
 	x.showNeighbors()
+	x.showMemberships()
 	x.showResources()
 	x.clock()
 	x.terminals()

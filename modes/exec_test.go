@@ -114,8 +114,12 @@ func (d *device) Rekey(_ context.Context, g string, now bool) error {
 	return d.call("rekey %q %v", g, now)
 }
 func (d *device) ClearGDOI(_ context.Context, g string) error { return d.call("clear gdoi %q", g) }
-func (d *device) ClearMembers(_ context.Context, g string) error {
-	return d.call("clear members %q", g)
+func (d *device) ClearKeyServer(_ context.Context, g string, what keyserver.ClearWhat) error {
+	return d.call("clear ks %q %d", g, what)
+}
+func (d *device) ClearMember(_ context.Context, g string) error { return d.call("clear gm %q", g) }
+func (d *device) ClearDataplane(_ context.Context, g string) error {
+	return d.call("clear dataplane %q", g)
 }
 func (d *device) ClearISAKMP(_ context.Context, id uint32) error {
 	return d.call("clear isakmp %d", id)
@@ -312,6 +316,9 @@ func TestDirectionHelp(t *testing.T) {
 func TestDialogs(t *testing.T) {
 	const proceedAll = "% The Key Server and Group Member will destroy created and downloaded policies.\n" +
 		"% All Group Members are required to re-register.\n\nAre you sure you want to proceed ? [yes/no]: "
+	const removalNow = "% This GM-Removal immediate message will cleanup all GMs downloaded policies\n% This will cause all GMs to re-register.\n" +
+		"Are you sure you want to proceed? ? [yes/no]: "
+	const policyOnly = "% The Key Server will destroy created policies.\n% All Group Members are required to re-register.\n\nAre you sure you want to proceed ? [yes/no]: "
 	const removal = "% This GM-Removal message will shorten all GMs' key lifetimes and cause them to re-register before keys expiry.\n" +
 		"Are you sure you want to proceed? ? [yes/no]: "
 	for _, c := range []struct {
@@ -323,7 +330,15 @@ func TestDialogs(t *testing.T) {
 		{"clear crypto gdoi", []string{"yes"}, proceedAll + "yes\n", []string{`clear gdoi ""`}},
 		{"clear crypto gkm group G", []string{"no"}, proceedAll + "no\n", nil},
 		{"clear crypto gdoi", []string{"what", "y"}, proceedAll + "what\n% Please answer 'yes' or 'no'.\nAre you sure you want to proceed ? [yes/no]: y\n", []string{`clear gdoi ""`}},
-		{"clear crypto gdoi group G ks members", []string{"yes"}, removal + "yes\n", []string{`clear members "G"`}},
+		{"clear crypto gdoi group G ks members", []string{"yes"}, removal + "yes\nSending GM-Removal message to group G...\n", []string{`clear ks "G" 1`}},
+		{"clear crypto gdoi ks members now", []string{"yes"}, removalNow + "yes\nSending GM-Removal message to group A...\nSending GM-Removal message to group G...\n", []string{`clear ks "" 2`}},
+		{"clear crypto gdoi ks members", []string{"no"}, removal + "no\n", nil},
+		{"clear crypto gdoi ks members counters", nil, "", []string{`clear ks "" 6`}},
+		{"clear crypto gdoi ks policy", []string{"y"}, policyOnly + "y\n", []string{`clear ks "" 3`}},
+		{"clear crypto gdoi group G ks replay", []string{"y"}, policyOnly + "y\n", []string{`clear ks "G" 4`}},
+		{"clear crypto gdoi ks replay counter", nil, "", []string{`clear ks "" 5`}},
+		{"clear crypto gdoi group G gm", []string{"y"}, "% The Group Member will destroy downloaded policies and re-register.\n\nAre you sure you want to proceed ? [yes/no]: y\n", []string{`clear gm "G"`}},
+		{"clear crypto gdoi dataplane counters", nil, "", []string{`clear dataplane ""`}},
 		{"clear crypto isakmp", nil, "", []string{"clear isakmp 0"}},
 		{"clear crypto isakmp 1002", nil, "", []string{"clear isakmp 1002"}},
 		{"clear crypto sa", nil, "", []string{"clear sa"}},
@@ -346,7 +361,7 @@ func TestDialogs(t *testing.T) {
 		{"no debug crypto isakmp", nil, "Crypto ISAKMP debugging is off\n", []string{"debug 0x1 0x1f false"}},
 		{"undebug all", nil, "All possible debugging has been turned off\n", []string{"debug 0x1fff 0x1f false"}},
 	} {
-		d := &device{startup: "hostname "}
+		d := &device{ks: keyserver.Snapshot{Groups: []keyserver.GroupSnapshot{{Config: keyserver.Group{Name: "A"}, HasKEK: true}, {Config: keyserver.Group{Name: "G"}, HasKEK: true}}}, startup: "hostname "}
 		if got := typed(t, d, c.line, c.answers...); got != c.want {
 			t.Errorf("%s %q:\n%s\nwant\n%s", c.line, c.answers, got, c.want)
 		}

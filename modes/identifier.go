@@ -71,8 +71,7 @@ func (b *builder) identifier(parent *grammar.Mode) *grammar.Command {
 			}, func(r runningconfig.IdentifierRange) (grammar.Args, bool) {
 				return grammar.Args{"Low": r.Low, "High": r.High}, r.Low != r.High
 			}),
-			NoEffect: true,
-			Sample:   []string{"range 0 - 9", "range 100 - 127"},
+			Sample: []string{"range 0 - 9", "range 100 - 127"},
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("value", "One key server identifier"), number("")},
@@ -81,8 +80,7 @@ func (b *builder) identifier(parent *grammar.Mode) *grammar.Command {
 			}, func(r runningconfig.IdentifierRange) (grammar.Args, bool) {
 				return grammar.Args{"": r.Low}, r.Low == r.High
 			}),
-			NoEffect: true,
-			Sample:   []string{"value 0", "value 127"},
+			Sample: []string{"value 0", "value 127"},
 		},
 	)
 	return &grammar.Command{

@@ -64,7 +64,10 @@ func (b *builder) isakmp() []*grammar.Command {
 				grammar.Kw("disable", "Disable ISAKMP aggressive mode")),
 			Bind: flag(func(c *root) *bool { return &c.ISAKMP.AggressiveDisable }),
 		},
-		store(frame, single, line(grammar.Kw("fragmentation", "IKE Fragmentation enabled if required"))),
+		{
+			Syntax: line(grammar.Kw("fragmentation", "IKE Fragmentation enabled if required")),
+			Bind:   flag(func(c *root) *bool { return &c.ISAKMP.Fragmentation }),
+		},
 		store(frame, single, line(grammar.Kw("nat", "Set a nat  keepalive interval for use with IOS peers"),
 			grammar.Kw("keepalive", "Set a nat keepalive interval for use with IOS peers"),
 			grammar.Arg("", grammar.Int(5, 3600), "Number of seconds between keep alives"))),
@@ -98,7 +101,7 @@ func (b *builder) isakmpPolicy() *grammar.Mode {
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("authentication", "Set authentication method for protection suite"), choice("",
-				"pre-share", "Pre-Shared Key", "rsa-encr", "Rivest-Shamir-Adleman Encryption",
+				"ecdsa-sig", "Elliptic Curve Digital Signature Algorithm", "pre-share", "Pre-Shared Key", "rsa-encr", "Rivest-Shamir-Adleman Encryption",
 				"rsa-sig", "Rivest-Shamir-Adleman Signature")},
 			Bind: leaf(func(p *policy) *string { return &p.Authentication }, "rsa-sig"),
 		},

@@ -152,8 +152,11 @@ func (b *builder) localServerLines(m *grammar.Mode) {
 				grammar.Arg("", grammar.Word(), "Standard IP access list number or name").From(accessListNames)},
 			Bind: leaf(func(l *local) *string { return &l.Authorization }, ""),
 		},
-		store(kept, single, grammar.Seq{grammar.Kw("authorization", wordHelp["authorization"]), grammar.Kw("identity", "Authorize by certificate identity"),
-			grammar.Arg("", grammar.Word(), "Crypto identity").From(identityNames)}),
+		&grammar.Command{
+			Syntax: grammar.Seq{grammar.Kw("authorization", wordHelp["authorization"]), grammar.Kw("identity", "Authorize by certificate identity"),
+				grammar.Arg("", grammar.Word(), "Crypto identity").From(identityNames)},
+			Bind: leaf(func(l *local) *string { return &l.AuthorizationIdentity }, ""),
+		},
 		&grammar.Command{
 			Syntax: grammar.Seq{registration, grammar.Kw("interface", "Interface that registrations are accepted on"),
 				interfaceWord("", "Interface name")},

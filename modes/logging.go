@@ -2,7 +2,6 @@ package modes
 
 import (
 	"slices"
-	"strconv"
 
 	"coterie/cli/grammar"
 	runningconfig "coterie/running-config"
@@ -172,36 +171,16 @@ func (b *builder) logging() []*grammar.Command {
 func (b *builder) platform() []*grammar.Command {
 	type root = runningconfig.Config
 	word := grammar.Kw("platform", wordHelp["platform"])
-	wire := grammar.Seq{word, grammar.Kw("gdoi", "GDOI protocol"), grammar.Kw("wire", "What goes on the wire")}
-	line := func(n ...grammar.Node) grammar.Seq { return append(append(grammar.Seq{}, wire...), n...) }
-	digit := func(n int, help string) grammar.Keyword { return grammar.Kw(strconv.Itoa(n), help).Sets("", n) }
 	kept := func(c *root) *[]string { return &c.Frame.Kept }
-	return []*grammar.Command{
+	return append(b.platformWire(word), []*grammar.Command{
 		{
 			Syntax: grammar.Seq{word, grammar.Kw("profile", "Release that prompts and screens follow"), choice("",
 				"ios-15.4", "Prompts say gdoi, screens of release 15.4", "ios-xe", "Prompts say gkm",
 				"native", "Prompts follow the word typed")},
 			Bind: leaf(func(c *root) *string { return &c.Platform.Profile }, "native"),
 		},
-		{
-			Syntax: line(grammar.Kw("phase1-doi", "DOI of the phase 1 SA payload"),
-				grammar.Alt{digit(1, "IPsec, for decryption of a capture"), digit(2, "GDOI")}),
-			Bind: leaf(func(c *root) *int { return &c.Platform.PhaseOneDOI }, runningconfig.DefaultPhaseOneDOI),
-		},
-		{
-			Syntax: line(grammar.Kw("tek-id-length", "Octets of the length of a traffic selector"),
-				grammar.Alt{digit(1, "One octet"), digit(2, "Two octets")}),
-			Bind: leaf(func(c *root) *int { return &c.Platform.TEKIDLength }, runningconfig.DefaultTEKIDLength),
-		},
-		{
-			Syntax: line(grammar.Kw("sig-encoding", "Encoding of the rekey signature"), grammar.Alt{
-				grammar.Kw("bare-hash", "PKCS #1 type 1 padding of the bare hash").Sets("", false),
-				grammar.Kw("digest-info", "PKCS #1 v1.5 with the algorithm of the hash").Sets("", true),
-			}),
-			Bind: leaf(func(c *root) *bool { return &c.Platform.SigDigestInfo }, false),
-		},
 		keep(kept, "platform qfp", "Quantum flow processor", 0),
 		keep(kept, "platform console", "Console selection", single),
 		keep(kept, "platform punt-keepalive", "Punt path keepalive", both),
-	}
+	}...)
 }

@@ -167,8 +167,8 @@ func Protect(c *runningconfig.Config, random io.Reader, seal Sealer) {
 	if !c.AAA.SealKeys {
 		return
 	}
-	for i := range c.ISAKMP.Keys {
-		if k := &c.ISAKMP.Keys[i]; !k.Type6 {
+	for k := range c.ISAKMP.PreShared() {
+		if !k.Type6 {
 			if text, ok := seal(k.Key); ok {
 				k.Key, k.Type6 = text, true
 			}

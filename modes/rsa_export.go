@@ -81,24 +81,6 @@ func (b *builder) keyFiles() []*grammar.Command {
 				return b.op.LockRSA(ctx, a.String("Label"))
 			},
 		},
-		{
-			Syntax: grammar.Seq{kwCrypto, key, grammar.Kw("generate", "Generate new keys"), grammar.Kw("ec", "Generate EC keys for ECDSA"),
-				grammar.Kw("keysize", "EC key size"), grammar.Alt{grammar.Kw("256", "Elliptic curve P-256"), grammar.Kw("384", "Elliptic curve P-384"),
-					grammar.Kw("521", "Elliptic curve P-521")},
-				grammar.Opt{Node: grammar.Kw("exportable", "Allow the key to be exported")},
-				grammar.Kw("label", "Provide a label"), grammar.Arg("Label", grammar.Word(), "EC keypair label")},
-			Run: func(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-				return Refusal("% EC keys have no use on this device: nothing was generated")
-			},
-		},
-		{
-			Syntax: grammar.Seq{kwCrypto, key, grammar.Kw("zeroize", "Remove keys"), grammar.Kw("ec", "Remove EC keys"),
-				grammar.Opt{Node: grammar.Arg("Label", grammar.Word(), "EC keypair label")}},
-			Run: func(_ context.Context, t grammar.Terminal, _ grammar.Args) error {
-				_, err := fmt.Fprint(t, "% No EC Keys found in configuration.\n\n")
-				return err
-			},
-		},
 	}
 }
 

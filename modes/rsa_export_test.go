@@ -162,8 +162,8 @@ func TestExportAndImport(t *testing.T) {
 		"crypto key export rsa NONE pem terminal des MYSECRETPASS":     ErrNoKey.Error(),
 		"crypto key move rsa NONE non-exportable":                      ErrNoKey.Error(),
 		"crypto key move rsa MYRSAKEY non-exportable":                  "<nil>",
-		"crypto key generate ec keysize 256 label E":                   "% EC keys have no use on this device: nothing was generated",
-		"crypto pki authenticate CA":                                   noPKI.Error(),
+		"crypto key generate ec keysize 256 label E":                   errNoPKI.Error(),
+		"crypto pki authenticate CA":                                   errNoPKI.Error(),
 		"crypto key export rsa MYRSAKEY pem url flash:k 3des MYSECRET": "% This device has no file system for keys: use terminal",
 	} {
 		if err := keyDialog(t, one, new(paste), line); fmt.Sprint(err) != want {

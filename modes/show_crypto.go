@@ -27,6 +27,8 @@ func (x *execCommands) showCrypto() {
 	x.show(userLevel, crypto(ike, grammar.Kw("sa", "Show ISAKMP Security Associations"), grammar.Kw("detail", "Show ISAKMP SA Detail")), showISAKMPDetail)
 	x.show(userLevel, crypto(ike, grammar.Kw("policy", "Show ISAKMP protection suite policy")), showISAKMPPolicy)
 	x.show(privilegedLevel, crypto(ike, grammar.Kw("key", "Show ISAKMP preshared keys")), showISAKMPKey)
+	x.show(userLevel, crypto(ike, grammar.Kw("peers", "Show ISAKMP peer structures"), grammar.Opt{Node: grammar.Arg("Peer", grammar.IPv4(), "IP address of the peer")}), showISAKMPPeers)
+	x.show(userLevel, crypto(ike, grammar.Kw("profile", "Show ISAKMP profiles"), grammar.Opt{Node: grammar.Arg("Name", grammar.Word(), "Profile name").From(isakmpProfileNames)}), showISAKMPProfile)
 	x.show(userLevel, crypto(grammar.Kw("ipsec", "Show IPSEC policy"), grammar.Kw("sa", "IPSEC SA table")), showIPsecSA)
 	x.show(userLevel, crypto(grammar.Kw("ipsec", "Show IPSEC policy"), grammar.Kw("transform-set", "Crypto transform sets")), showTransformSets)
 	x.show(userLevel, crypto(grammar.Kw("map", "Crypto maps")), showCryptoMap)
@@ -121,8 +123,8 @@ func authenticationName(configured []*runningconfig.ISAKMPPolicy, priority int) 
 		switch p.Authentication {
 		case "pre-share":
 			return "Pre-Shared Key"
-		case "rsa-encr":
-			return "Rivest-Shamir-Adleman Encryption"
+		case "ecdsa-sig":
+			return "Elliptic Curve Digital Signature"
 		}
 	}
 	return "Rivest-Shamir-Adleman Signature"
@@ -381,9 +383,15 @@ func showMypubkey(v View, a grammar.Args, d *show.Doc) error {
 func publicKey(d *show.Doc, k keys.Public) {
 	d.Line("%% Key pair was generated at: %s", k.Generated.UTC().Format("15:04:05 UTC Jan 2 2006"))
 	d.Line("Key name: %s", k.Label)
-	d.Line("Key type: RSA KEYS      %d bits", k.Bits)
+	usage := "General Purpose Key"
+	if k.EC {
+		usage = "Signature Key"
+		d.Line("Key type: EC KEYS      p%d curve", k.Bits)
+	} else {
+		d.Line("Key type: RSA KEYS      %d bits", k.Bits)
+	}
 	d.Line(" Storage Device: private-config")
-	d.Line(" Usage: General Purpose Key")
+	d.Line(" Usage: %s", usage)
 	if k.Exportable {
 		d.Line(" Key is exportable. Redundancy enabled.")
 	} else {

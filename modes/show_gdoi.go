@@ -54,6 +54,7 @@ func (x *execCommands) showGDOI() {
 	x.show(userLevel, gdoi(ks, grammar.Kw("members", "Registered group members"), grammar.Kw("summary", "Summary of members")), showKSMembersSummary)
 	x.show(userLevel, gdoi(ks, grammar.Kw("policy", "Policies of the key server")), showKSPolicy)
 	x.show(userLevel, gdoi(ks, rekey), showKSRekey)
+	x.showDatabase()
 	x.show(userLevel, gdoi(grammar.Kw("ipsec", "IPsec information"), grammar.Kw("sa", "Security associations")), showGDOIIPsecSA)
 	x.show(userLevel, gdoi(rekey, grammar.Kw("sa", "Security associations")), showRekeySA)
 	x.show(userLevel, gdoi(rekey, grammar.Kw("sa", "Security associations"), grammar.Kw("detail", "Detailed information")), showRekeySADetail)

@@ -181,9 +181,13 @@ func memberBlock(v View, d *show.Doc, m member.Snapshot) {
 		rekeyReceived(d, m)
 	}
 	row("PFS Rekey received", 0)
-	row("DP Error Monitoring", "OFF")
-	d.Pair(7, 27, "IPSEC init reg executed", 0)
-	d.Pair(7, 27, "IPSEC init reg postponed", 0)
+	monitoring := "OFF"
+	if c.RecoveryCheck > 0 {
+		monitoring = "ON"
+	}
+	row("DP Error Monitoring", monitoring)
+	d.Pair(7, 27, "IPSEC init reg executed", m.Recoveries)
+	d.Pair(7, 27, "IPSEC init reg postponed", m.RecoveriesPostponed)
 	row("Active TEK Number", len(m.TEKs))
 	row("SA Track (OID/status)", "disabled")
 	revert := "Disabled"

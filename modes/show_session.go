@@ -100,7 +100,7 @@ func sessionSA(v View, d *show.Doc, ike isakmp.Snapshot, s isakmp.SASnapshot, de
 		return
 	}
 	capabilities := "(none)"
-	if ike.Config.DPD.Interval > 0 {
+	if s.DPD {
 		capabilities = "D"
 	}
 	life := "0"

@@ -79,14 +79,22 @@ func isakmpProfileNames(root any) []string {
 
 // Names of sections, by the words that they begin with.
 var (
-	vrfNames        = sectionNames("vrf definition ", "ip vrf ")
-	timeRangeNames  = sectionNames("time-range ")
-	classMapNames   = sectionNames("class-map match-all ", "class-map match-any ")
-	policyMapNames  = sectionNames("policy-map ")
-	trustpointNames = sectionNames("crypto pki trustpoint ")
-	identityNames   = sectionNames("crypto identity ")
-	trackNumbers    = sectionNames("track ")
+	vrfNames       = sectionNames("vrf definition ", "ip vrf ")
+	timeRangeNames = sectionNames("time-range ")
+	classMapNames  = sectionNames("class-map match-all ", "class-map match-any ")
+	policyMapNames = sectionNames("policy-map ")
+	trackNumbers   = sectionNames("track ")
 )
+
+func trustpointNames(root any) []string {
+	return namesOf(root, func(c *runningconfig.Config) []*runningconfig.Trustpoint { return c.PKI.Trustpoints },
+		func(t *runningconfig.Trustpoint) string { return t.Name })
+}
+
+func identityNames(root any) []string {
+	return namesOf(root, func(c *runningconfig.Config) []*runningconfig.IdentityList { return c.PKI.Identities },
+		func(l *runningconfig.IdentityList) string { return l.Name })
+}
 
 // sectionNames gives the word behind the first words of sections.
 func sectionNames(begin ...string) func(root any) []string {

@@ -81,8 +81,11 @@ type Operator interface {
 	Rekey(ctx context.Context, group string, replaceNow bool) error
 	// ClearGDOI is `clear crypto gdoi`, for member and key server alike.
 	ClearGDOI(ctx context.Context, group string) error
-	ClearMembers(ctx context.Context, group string) error // ks members
-	ClearISAKMP(ctx context.Context, connID uint32) error // 0: all
+	// ClearKeyServer is `clear crypto gdoi [group G] ks ...`.
+	ClearKeyServer(ctx context.Context, group string, what keyserver.ClearWhat) error
+	ClearMember(ctx context.Context, group string) error    // clear crypto gdoi gm
+	ClearDataplane(ctx context.Context, group string) error // clear crypto gdoi dataplane counters
+	ClearISAKMP(ctx context.Context, connID uint32) error   // 0: all
 	ClearSA(ctx context.Context) error
 	ClearCounters(ctx context.Context, iface string) error
 	ClearLogging()

@@ -1,5 +1,7 @@
 package runningconfig
 
+import "net/netip"
+
 // Keyring is `crypto keyring`.
 type Keyring struct {
 	Name         string
@@ -10,11 +12,38 @@ type Keyring struct {
 	Kept         []string // other lines, verbatim
 }
 
-// ISAKMPProfile is `crypto isakmp profile`. It is stored: phase 1 follows the
-// policies and keys of global configuration.
+// ISAKMPProfile is `crypto isakmp profile`: what is special about the peers
+// that it matches.
 type ISAKMPProfile struct {
-	Name string
-	Kept []string // its lines, verbatim
+	Name         string
+	Description  string
+	VRF          string
+	Keyring      string
+	Trustpoint   string // ca trust-point
+	Self         ProfileIdentity
+	Match        []ProfileMatch
+	Keepalive    Keepalive // keepalive N retry M
+	LocalAddress string    // interface
+	Kept         []string  // lines without effect, verbatim
+}
+
+// ProfileIdentity is `self-identity`; the zero value is not configured.
+type ProfileIdentity struct {
+	Kind string // "address", "fqdn", "user-fqdn"
+	Name string // "": the host name and domain
+}
+
+// ProfileMatch is `match identity`; one of address, host, domain and user.
+type ProfileMatch struct {
+	Address, Mask netip.Addr // invalid Mask: a host, or everybody for 0.0.0.0
+	VRF           string
+	Host, Domain  string // a domain of "any" is every peer
+	User          string // user@domain
+}
+
+// Prefix is the addresses that match.
+func (m ProfileMatch) Prefix() netip.Prefix {
+	return ISAKMPKey{Address: m.Address, Mask: m.Mask}.Prefix()
 }
 
 // IdentifierRange is `range LOW - HIGH` or `value N` of the sender identifiers

@@ -28,6 +28,7 @@ type Config struct {
 	Archive    *Archive // nil without `archive`
 	Exclusive  string   // configuration mode exclusive: "", "auto", "manual"
 
+	PKI           PKI
 	ISAKMP        ISAKMP
 	TransformSets []*TransformSet
 	IPsecProfiles []*IPsecProfile
@@ -68,6 +69,11 @@ type Platform struct {
 	PhaseOneDOI   int    // 0: 2
 	TEKIDLength   int    // 0: 2
 	SigDigestInfo bool
+	// Of an acknowledgement: the length that its key is made with, and whether
+	// the IV of the KEK is left out.
+	AckDigestLength bool
+	AckWithoutIV    bool
+	TBARMetadata    bool // time-based anti-replay in a header of its own
 }
 
 // ISAKMP is phase 1.
@@ -78,6 +84,7 @@ type ISAKMP struct {
 	Keepalive          Keepalive
 	Identity           string // "", "hostname", "dn"
 	InvalidSPIRecovery bool
+	Fragmentation      bool
 	AggressiveDisable  bool
 	Keyrings           []*Keyring
 	Profiles           []*ISAKMPProfile
@@ -88,7 +95,7 @@ type ISAKMPPolicy struct {
 	Priority       int
 	Encryption     string // "": des; "3des", "aes", "aes 192", "aes 256"
 	Hash           string // "": sha; "md5", "sha256", "sha384", "sha512"
-	Authentication string // "": rsa-sig; "pre-share", "rsa-encr"
+	Authentication string // "": rsa-sig; "pre-share", "rsa-encr", "ecdsa-sig"
 	Group          int    // 0: 1
 	Lifetime       int    // s, 0: 86400
 }
@@ -179,6 +186,7 @@ type Server struct {
 type LocalServer struct {
 	Address               netip.Addr // address ipv4
 	Authorization         string     // authorization address ipv4 NAME
+	AuthorizationIdentity string     // authorization identity NAME
 	RekeyAddress          string     // rekey address ipv4 ACL
 	RekeyAlgorithm        string     // "": 3des-cbc; "des-cbc", "aes 128", ...
 	RekeySigHash          string     // "": sha

@@ -44,10 +44,13 @@ const (
 )
 
 // FailClose is `crypto map M gdoi fail-close` with `activate`: while a group of
-// the map has never been installed, everything but what Exempt denies is
-// dropped in both directions. A Group installed without policies counts as
-// installed: it protects nothing and lets everything pass.
+// the map has never been installed, or is no longer, everything but what Exempt
+// denies and this member's own UDP 848 is dropped in both directions. Entries
+// before that of the missing group decide first, so that a map of several groups
+// encrypts for those it has; nothing in the clear gets past the missing one. A
+// Group installed without policies counts as installed: it protects nothing and
+// lets everything pass.
 type FailClose struct {
 	ACL    string
-	Exempt []ACE // deny: pass in the clear
+	Exempt []ACE // deny: pass in the clear; anything else: drop
 }

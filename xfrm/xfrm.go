@@ -141,6 +141,15 @@ type Counters struct {
 	InternalErrSend         uint64 // not a well-formed IPv4 packet
 	InternalErrRcv          uint64 // the same
 	NotIPSecRcv             uint64 // clear packets that a permit matches (RECVD_PKT_NOT_IPSEC)
+	FailCloseSend           uint64 // dropped while the map was fail-close
+	FailCloseRcv            uint64 // the same
+
+	// Of time-based anti-replay, as in `show crypto gdoi gm replay`.
+	ReplaySend   uint64        // sent with a pseudotime
+	ReplayRcv    uint64        // received with one that passed
+	ReplayFail   uint64        // refused: outside the window, or seen before
+	TimeSyncErr  uint64        // not sent or refused: own clock not synchronized
+	MaxTimeDelta time.Duration // greatest difference between a received pseudotime and our own
 }
 
 // SACounters are those of one SPI in `show crypto ipsec sa`.
@@ -197,8 +206,10 @@ type Event struct {
 	Src, Dst  netip.Addr
 	Protocol  uint8
 	SPI       uint32
-	// Of ReplayFailed: the group whose SA it was, both pseudotimes and the window.
-	Group  GroupKey
+	// Group is the member whose key or policy the packet concerns; of InvalidSPI
+	// it is zero when that cannot be told.
+	Group GroupKey
+	// Of ReplayFailed: both pseudotimes and the window.
 	Own    Pseudotime
 	Peer   Pseudotime
 	Window time.Duration

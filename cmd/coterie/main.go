@@ -22,6 +22,7 @@ var subcommands = []subcommand{
 	{"run", "run one appliance on this host", runRun},
 	{"console", "attach to the console of a running appliance", runConsole},
 	{"check", "parse configuration files and print their canonical form", runCheck},
+	{"db", "check, back up or restore the database of a key server", runDB},
 	{"replay", "compute a recording again and compare", runReplay},
 	{"version", "print the version", runVersion},
 }

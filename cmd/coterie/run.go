@@ -18,6 +18,7 @@ import (
 	"coterie/appliance"
 	"coterie/cli/sshd"
 	"coterie/internal/env"
+	"coterie/internal/secret"
 	"coterie/internal/syslog"
 	"coterie/netdev"
 	"coterie/netdev/linux"
@@ -28,6 +29,8 @@ import (
 type runOptions struct {
 	config, state, ssh, dataplane string
 	names                         map[string]string // IOS name to Linux name
+
+	masters []secret.Bytes // what is saved is sealed under the first
 
 	// network makes the device's network; tests have their own.
 	network func(runOptions) (netdev.Stack, error)
@@ -142,6 +145,9 @@ func (o runOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer state.Close()
+	if o.masters, err = masterKeys(o.state, true); err != nil {
+		return err
+	}
 	if o.ssh != "" { // better now than when the first user is configured
 		l, err := net.Listen("tcp", o.ssh)
 		if err != nil {
@@ -180,11 +186,16 @@ func (o runOptions) power(ctx context.Context, state *appliance.Directory, text 
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("network: %w", err), plane.Close())
 	}
+	database, err := appliance.OpenState(o.state, o.masters[0])
+	if err != nil {
+		return false, errors.Join(err, stack.Close(), plane.Close())
+	}
+	defer database.Close()
 	reload := make(chan struct{})
 	var once sync.Once
 	a, err := appliance.New(appliance.Config{
 		Name: "Router", Stack: stack, Dataplane: plane, Clock: new(env.Clock), Env: env.System(),
-		Files: state, Version: version(), Reload: func() { once.Do(func() { close(reload) }) },
+		Files: state, State: database, Masters: o.masters, Version: version(), Reload: func() { once.Do(func() { close(reload) }) },
 	})
 	if err != nil {
 		return false, errors.Join(err, stack.Close(), plane.Close())

@@ -268,6 +268,9 @@ func FuzzCodec(f *testing.F) {
 		f.Add(m)
 		f.Add(m[HeaderLen:])
 	}
+	for _, d := range peerDatagrams(f) {
+		f.Add(d.data)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parseAll(b)
 		if h, body, err := ParseHeader(b); err == nil {

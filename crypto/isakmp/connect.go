@@ -11,6 +11,7 @@ import (
 type attempt struct {
 	peer    peer
 	owners  []Owner
+	spis    []uint32  // that the peer is to be told are invalid
 	sa      *phaseOne // our main mode; nil while the configuration forbids one
 	started time.Time
 	tries   int
@@ -59,24 +60,36 @@ func (m *Machine) try(a *attempt) {
 		return
 	}
 	a.tries++
-	policies := usable(m.cfg.Policies)
-	psk, known := m.cfg.PSK(a.peer.vrf, a.peer.local.Addr(), a.peer.remote.Addr())
+	cred := m.cfg.credentials(a.peer)
+	policies, lacking := usable(m.cfg.Policies, cred)
 	switch {
 	case !m.cfg.Enabled:
 		a.reason = ReasonDisabled
-	case len(policies) == 0:
-		a.reason = ReasonNoPolicy
-	case !known:
-		a.reason = ReasonNoKey
-		m.count.NoKey++
-		m.logOnce(a.peer, syslog.IKMPNoPSK)
-	default:
+	case len(policies) > 0:
 		a.timer = nil
-		m.beginMainMode(a, policies, psk)
+		m.beginMainMode(a, policies, cred)
 		return
+	default:
+		a.reason = m.noCredential(a.peer, lacking)
 	}
 	m.debugf("ISAKMP:(0):Can not start Main mode with %v: %s", a.peer.remote.Addr().Unmap(), a.reason)
 	a.timer = m.after(retransmitInterval, func() { m.try(a) })
+}
+
+// noCredential says why no policy can serve a peer: for want of a key, for want
+// of a certificate, or because there is none.
+func (m *Machine) noCredential(p peer, lacking []Auth) string {
+	switch {
+	case len(lacking) == 0:
+		return ReasonNoPolicy
+	case slices.Contains(lacking, PreShared):
+		m.count.NoKey++
+		m.logOnce(p, syslog.IKMPNoPSK)
+		return ReasonNoKey
+	}
+	m.count.NoKey++
+	m.logOnce(p, syslog.IKMPNoCertificate)
+	return ReasonNoCertificate
 }
 
 // drop forgets an attempt, whose main mode goes on if it has one.
@@ -104,6 +117,9 @@ func (m *Machine) connected(sa *phaseOne) {
 			continue
 		}
 		m.drop(a)
+		for _, spi := range a.spis {
+			m.tellInvalidSPI(sa, spi)
+		}
 		for _, o := range a.owners {
 			m.emit(PhaseOneUp{Owner: o, SA: sa.lend()})
 		}
@@ -113,8 +129,11 @@ func (m *Machine) connected(sa *phaseOne) {
 // abandon withdraws an owner's Connects and exchanges.
 func (m *Machine) abandon(o Owner) {
 	for _, a := range slices.Clone(m.attempts) {
+		if !slices.Contains(a.owners, o) {
+			continue
+		}
 		a.owners = slices.DeleteFunc(a.owners, func(x Owner) bool { return x == o })
-		if len(a.owners) > 0 {
+		if len(a.owners)+len(a.spis) > 0 {
 			continue
 		}
 		m.drop(a)

@@ -9,18 +9,27 @@ import (
 )
 
 // keySet is what phase 1 derives (RFC 2409 section 5 and appendix B).
+//
+// What phase 1 alone needs goes with release; the schedule of the cipher, ten
+// times as long as its key, is made anew for every message.
 type keySet struct {
 	hash   suite.Hash
-	skeyid secret.Bytes
-	d, a   secret.Bytes
-	e      secret.Bytes
+	auth   suite.Hash // of the prf that makes HASH_I and HASH_R
+	cipher suite.Cipher
+	a      secret.Bytes
 	key    secret.Bytes // of the cipher, after expansion
-	block  cipher.Block
+	skeyid secret.Bytes
+	d, e   secret.Bytes
 }
 
 // skeyidPSK is SKEYID of pre-shared key authentication.
 func skeyidPSK(h suite.Hash, psk secret.Bytes, ni, nr []byte) secret.Bytes {
 	return secret.New(h.HMAC(psk.Reveal(), ni, nr))
+}
+
+// skeyidSignature is SKEYID of authentication with signatures.
+func skeyidSignature(h suite.Hash, gxy, ni, nr []byte) secret.Bytes {
+	return secret.New(h.HMAC(append(append([]byte(nil), ni...), nr...), gxy))
 }
 
 // deriveKeys makes SKEYID_d, _a, _e and the cipher key.
@@ -30,12 +39,11 @@ func deriveKeys(h suite.Hash, c suite.Cipher, skeyid secret.Bytes, gxy []byte, c
 	a := h.HMAC(k, d, gxy, ci[:], cr[:], []byte{1})
 	e := h.HMAC(k, a, gxy, ci[:], cr[:], []byte{2})
 	key := expandKey(h, e, c.KeyLen())
-	block, err := c.NewBlock(key)
-	if err != nil {
+	if _, err := c.NewBlock(key); err != nil {
 		return nil, err
 	}
-	return &keySet{hash: h, skeyid: skeyid, d: secret.New(d), a: secret.New(a), e: secret.New(e),
-		key: secret.New(key), block: block}, nil
+	return &keySet{hash: h, auth: h, cipher: c, skeyid: skeyid, d: secret.New(d), a: secret.New(a), e: secret.New(e),
+		key: secret.New(key)}, nil
 }
 
 // expandKey cuts n octets from SKEYID_e, or from K1 | K2 | ... when it is too
@@ -55,10 +63,26 @@ func (k *keySet) wipe() {
 	if k == nil {
 		return
 	}
-	for _, s := range []secret.Bytes{k.skeyid, k.d, k.a, k.e, k.key} {
+	k.release()
+	k.a.Wipe()
+	k.key.Wipe()
+}
+
+// release wipes what only phase 1 needs.
+func (k *keySet) release() {
+	for _, s := range []*secret.Bytes{&k.skeyid, &k.d, &k.e} {
 		s.Wipe()
+		*s = secret.Bytes{}
 	}
-	k.block = nil
+}
+
+// block is the cipher under its key.
+func (k *keySet) block() cipher.Block {
+	b, err := k.cipher.NewBlock(k.key.Reveal())
+	if err != nil {
+		panic("isakmp: " + err.Error()) // deriveKeys has tried it
+	}
+	return b
 }
 
 // phaseOneIV is the IV of message 5.
@@ -75,35 +99,35 @@ func phaseTwoIV(h suite.Hash, last []byte, messageID uint32) []byte {
 // hashI and hashR authenticate phase 1; id is the body of the ID payload as it
 // was on the wire.
 func (k *keySet) hashI(gxi, gxr []byte, ci, cr Cookie, sa, id []byte) []byte {
-	return k.hash.HMAC(k.skeyid.Reveal(), gxi, gxr, ci[:], cr[:], sa, id)
+	return k.auth.HMAC(k.skeyid.Reveal(), gxi, gxr, ci[:], cr[:], sa, id)
 }
 
 func (k *keySet) hashR(gxi, gxr []byte, ci, cr Cookie, sa, id []byte) []byte {
-	return k.hash.HMAC(k.skeyid.Reveal(), gxr, gxi, cr[:], ci[:], sa, id)
+	return k.auth.HMAC(k.skeyid.Reveal(), gxr, gxi, cr[:], ci[:], sa, id)
 }
 
 // encrypt pads plain with zeros to whole blocks. The result's last block is
 // the IV of the exchange's next message.
 func (k *keySet) encrypt(iv, plain []byte) []byte {
-	n := k.block.BlockSize()
+	n := k.cipher.BlockLen()
 	out := make([]byte, (len(plain)+n-1)/n*n)
 	copy(out, plain)
-	cipher.NewCBCEncrypter(k.block, iv).CryptBlocks(out, out)
+	cipher.NewCBCEncrypter(k.block(), iv).CryptBlocks(out, out)
 	return out
 }
 
 // decrypt refuses what is not whole blocks.
 func (k *keySet) decrypt(iv, data []byte) ([]byte, bool) {
-	n := k.block.BlockSize()
+	n := k.cipher.BlockLen()
 	if len(data) == 0 || len(data)%n != 0 {
 		return nil, false
 	}
 	out := make([]byte, len(data))
-	cipher.NewCBCDecrypter(k.block, iv).CryptBlocks(out, data)
+	cipher.NewCBCDecrypter(k.block(), iv).CryptBlocks(out, data)
 	return out, true
 }
 
 // lastBlock copies the last block of a ciphertext.
 func (k *keySet) lastBlock(data []byte) []byte {
-	return append([]byte(nil), data[len(data)-k.block.BlockSize():]...)
+	return append([]byte(nil), data[len(data)-k.cipher.BlockLen():]...)
 }

@@ -20,26 +20,41 @@ type probe struct {
 	sent     int
 }
 
+// dpd is the configuration of dead peer detection for an SA: its profile's, or
+// the global one.
+func (m *Machine) dpd(sa *phaseOne) DPD {
+	if sa.profile != "" {
+		for i := range m.cfg.Profiles {
+			if p := &m.cfg.Profiles[i]; p.Name == sa.profile && p.DPD != nil {
+				return *p.DPD
+			}
+		}
+	}
+	return m.cfg.DPD
+}
+
 // startDPD begins periodic probing of a new SA, if it is configured and the
 // peer can answer.
 func (m *Machine) startDPD(sa *phaseOne) {
-	if !sa.dpd || m.cfg.DPD.Interval <= 0 || !m.cfg.DPD.Periodic {
+	d := m.dpd(sa)
+	if !sa.dpd || d.Interval <= 0 || !d.Periodic {
 		return
 	}
-	sa.probe.timer = m.after(m.cfg.DPD.Interval, func() { m.sendProbe(sa) })
+	sa.probe.timer = m.after(d.Interval, func() { m.sendProbe(sa) })
 }
 
 // probeOnDemand asks a peer that has been silent for the interval, as we are
 // about to talk to it.
 func (m *Machine) probeOnDemand(sa *phaseOne) {
-	d := m.cfg.DPD
+	d := m.dpd(sa)
 	if sa.dpd && d.Interval > 0 && !d.Periodic && !sa.probe.waiting && m.now.Sub(sa.heard) >= d.Interval {
 		m.sendProbe(sa)
 	}
 }
 
 func (m *Machine) sendProbe(sa *phaseOne) {
-	if m.cfg.DPD.Interval <= 0 { // switched off meanwhile
+	d := m.dpd(sa)
+	if d.Interval <= 0 { // switched off meanwhile
 		return
 	}
 	p := &sa.probe
@@ -54,9 +69,9 @@ func (m *Machine) sendProbe(sa *phaseOne) {
 		p.waiting, p.sent = true, 0
 	}
 	p.sent++
-	m.send(sa.peer, m.informational(sa,
+	m.sendSA(sa, m.informational(sa,
 		sa.notify(NotifyRUThere, DOIIPsec, binary.BigEndian.AppendUint32(nil, p.sequence))))
-	retry := m.cfg.DPD.Retry
+	retry := d.Retry
 	if retry <= 0 {
 		retry = defaultRetry
 	}

@@ -20,11 +20,13 @@ const maxDatagram = 65507
 // Machine owns the phase-1 SAs of one VRF. It is not safe for concurrent use
 // and never blocks.
 type Machine struct {
-	env    env.Env
-	cfg    Config
-	now    time.Time
-	out    []Output
-	secret secret.Bytes // of our responder cookies
+	env env.Env
+	cfg Config
+	// configured says that cfg is not merely the zero value.
+	configured bool
+	now        time.Time
+	out        []Output
+	secret     secret.Bytes // of our responder cookies
 
 	timers timers
 	count  Counters
@@ -41,10 +43,13 @@ type Machine struct {
 	lastSerial  uint64
 	nextID      SAID
 	gone        []tombstone
+	fragments   fragmentTable
+	recoveries  []time.Time // invalid-SPI notifies within recoveryWindow
 
 	// Tests that reproduce recorded exchanges set these.
 	cookie           func(peer, Cookie) Cookie
 	noInitialContact bool
+	claim            []byte // instead of our own identity
 }
 
 // peer is both ends of the conversations with one neighbour.
@@ -55,7 +60,7 @@ type peer struct {
 
 type cookies struct{ initiator, responder Cookie }
 
-// job is a Diffie-Hellman computation under way for sa.
+// job is a Diffie-Hellman computation or a signature under way for sa.
 type job struct {
 	sa   *phaseOne
 	done func(result any)
@@ -86,7 +91,7 @@ func (m *Machine) Step(now time.Time, in Input) {
 	case Datagram:
 		m.receive(in)
 	case Configure:
-		m.cfg = in.Config
+		m.configure(in.Config)
 	case Connect:
 		m.connect(in)
 	case Abandon:
@@ -99,9 +104,24 @@ func (m *Machine) Step(now time.Time, in Input) {
 		m.refuseExchange(in)
 	case Clear:
 		m.clear(in)
+	case InvalidSPI:
+		m.invalidSPI(in)
 	case Done:
 		m.done(in)
 	}
+}
+
+// configure replaces the configuration; turning ISAKMP on or off later is worth
+// a line.
+func (m *Machine) configure(c Config) {
+	if m.configured && m.cfg.Enabled != c.Enabled {
+		word := "OFF"
+		if c.Enabled {
+			word = "ON"
+		}
+		m.emit(Log{syslog.ISAKMPOnOff.With(word)})
+	}
+	m.cfg, m.configured = c, true
 }
 
 // Next is the earliest deadline; zero when there is none.
@@ -119,6 +139,7 @@ func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
 func (m *Machine) after(d time.Duration, fire func()) *timer { return m.timers.set(m.now.Add(d), fire) }
 
+// send is one datagram, whole.
 func (m *Machine) send(to peer, data []byte) {
 	m.count.Sent++
 	m.emit(Send{VRF: to.vrf, Local: to.local, Remote: to.remote, Data: append([]byte(nil), data...)})
@@ -155,7 +176,16 @@ func (m *Machine) receive(d Datagram) {
 		return
 	}
 	p := peer{d.VRF, d.Local, d.Remote}
-	msg := message{h, body, sha256.Sum256(d.Data[:h.Length])}
+	if h.Next == PayloadFragment {
+		m.receiveFragment(p, h, body)
+		return
+	}
+	m.dispatch(p, h, body, sha256.Sum256(d.Data[:h.Length]))
+}
+
+// dispatch hands one whole message to its exchange.
+func (m *Machine) dispatch(p peer, h Header, body []byte, digest [sha256.Size]byte) {
+	msg := message{h, body, digest}
 	switch h.Exchange {
 	case ExchangeMainMode:
 		switch {

@@ -58,6 +58,9 @@ func (m *Machine) newExchange(sa *phaseOne, id uint32, kind uint8) *exchange {
 		m.forget(sa.order[i])
 	}
 	x := &exchange{sa: sa, id: id, kind: kind, iv: phaseTwoIV(sa.keys.hash, sa.last, id)}
+	if sa.exchanges == nil {
+		sa.exchanges = make(map[uint32]*exchange)
+	}
 	sa.exchanges[id] = x
 	sa.order = append(sa.order, x)
 	return x
@@ -77,6 +80,9 @@ func (m *Machine) forget(x *exchange) {
 		delete(x.sa.exchanges, x.id)
 		x.sa.order = slices.DeleteFunc(x.sa.order, func(y *exchange) bool { return y == x })
 		x.sa.used.add(x.id)
+		if len(x.sa.order) == 0 { // an idle SA is small
+			x.sa.exchanges, x.sa.order = nil, nil
+		}
 	}
 	m.disown(x)
 }
@@ -114,7 +120,7 @@ func (m *Machine) repeated(x *exchange, msg message) bool {
 		m.count.Duplicates++
 		// The side that waits has a timer; only the other one answers.
 		if msg.digest == x.taken[0] && x.reply != nil && !x.wait.active() {
-			m.send(x.sa.peer, x.reply)
+			m.sendSA(x.sa, x.reply)
 		}
 		return true
 	}
@@ -226,7 +232,7 @@ func (m *Machine) continueExchange(in Exchange2) {
 		fail(ReasonOver)
 		return
 	}
-	if HeaderLen+len(in.Payloads)+sa.keys.block.BlockSize() > maxDatagram {
+	if HeaderLen+len(in.Payloads)+sa.keys.cipher.BlockLen() > maxDatagram {
 		fail(ReasonTooLong)
 		return
 	}
@@ -239,12 +245,12 @@ func (m *Machine) continueExchange(in Exchange2) {
 	x.iv = sa.keys.lastBlock(body)
 	x.reply = sa.message(x.kind, FlagEncryption, x.id, in.First, body)
 	if !in.Await {
-		m.send(sa.peer, x.reply)
+		m.sendSA(sa, x.reply)
 		m.keep(x)
 		return
 	}
 	m.timers.stop(x.prune)
-	m.transmit(&x.wait, sa.peer, x.reply,
+	m.transmit(&x.wait, sa, x.reply,
 		func() bool { return x.handed },
 		func() {
 			// The peer may have lost the SA: it is not lent again until it
@@ -292,7 +298,7 @@ func (m *Machine) refuseExchange(in Refuse) {
 	notify := m.informational(x.sa, x.sa.notify(in.Notify, x.sa.doi, id[:]))
 	m.finishExchange(x)
 	x.reply = notify
-	m.send(x.sa.peer, notify)
+	m.sendSA(x.sa, notify)
 }
 
 func (m *Machine) exchange(id SAID, messageID uint32) *exchange {

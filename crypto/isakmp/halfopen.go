@@ -12,17 +12,34 @@ const (
 	// maxHalfOpenPeer counts per address and port, not per address: a lab host
 	// or a translator has many peers behind one.
 	maxHalfOpenPeer = 8
+	// maxHalfOpenPrefix counts per /24 of IPv4 and /56 of IPv6: a flood with
+	// addresses of one network pushes out its own.
+	maxHalfOpenPrefix = 1024
 	// halfOpenOverhead estimates what an entry takes beside its messages.
 	halfOpenOverhead = 2048
 )
 
 // halfOpenTable holds a responder's unfinished SAs, oldest first.
 type halfOpenTable struct {
-	ring   *list.List // of *phaseOne
-	at     map[*phaseOne]*list.Element
+	ring   *list.List                     // of *phaseOne
+	at     map[*phaseOne][2]*list.Element // in ring, in nets
 	first  map[firstKey]*phaseOne
 	peers  map[netip.AddrPort][]*phaseOne
+	nets   map[netip.Prefix]*list.List // of *phaseOne, oldest first
 	octets int
+}
+
+// halfOpenPrefix is the network that an address is counted in.
+func halfOpenPrefix(a netip.Addr) netip.Prefix {
+	bits := 24
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		bits = 56
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
 }
 
 // firstKey finds the SA of a repeated message 1.
@@ -34,9 +51,10 @@ type firstKey struct {
 func newHalfOpenTable() halfOpenTable {
 	return halfOpenTable{
 		ring:  list.New(),
-		at:    make(map[*phaseOne]*list.Element),
+		at:    make(map[*phaseOne][2]*list.Element),
 		first: make(map[firstKey]*phaseOne),
 		peers: make(map[netip.AddrPort][]*phaseOne),
+		nets:  make(map[netip.Prefix]*list.List),
 	}
 }
 
@@ -50,7 +68,17 @@ func (t *halfOpenTable) add(sa *phaseOne) (evicted []*phaseOne) {
 		evicted = append(evicted, list[0])
 		t.remove(list[0])
 	}
-	t.at[sa] = t.ring.PushBack(sa)
+	prefix := halfOpenPrefix(sa.remote.Addr())
+	net := t.nets[prefix]
+	if net == nil {
+		net = list.New()
+		t.nets[prefix] = net
+	} else if net.Len() >= maxHalfOpenPrefix {
+		old := net.Front().Value.(*phaseOne)
+		evicted = append(evicted, old)
+		t.remove(old)
+	}
+	t.at[sa] = [2]*list.Element{t.ring.PushBack(sa), net.PushBack(sa)}
 	t.first[firstKey{sa.peer, sa.icookie}] = sa
 	t.peers[sa.remote] = append(t.peers[sa.remote], sa)
 	t.octets += halfOpenSize(sa)
@@ -68,7 +96,13 @@ func (t *halfOpenTable) remove(sa *phaseOne) {
 	if !ok {
 		return
 	}
-	t.ring.Remove(e)
+	t.ring.Remove(e[0])
+	prefix := halfOpenPrefix(sa.remote.Addr())
+	if net := t.nets[prefix]; net != nil {
+		if net.Remove(e[1]); net.Len() == 0 {
+			delete(t.nets, prefix)
+		}
+	}
 	delete(t.at, sa)
 	delete(t.first, firstKey{sa.peer, sa.icookie})
 	t.octets -= halfOpenSize(sa)

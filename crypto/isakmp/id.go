@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"coterie/crypto/pki"
 )
 
 // Identification (RFC 2407 section 4.6.2):
@@ -20,6 +22,7 @@ const (
 	IDIPv4Subnet = 4
 	IDIPv6Addr   = 5
 	IDIPv6Subnet = 6
+	IDDERASN1DN  = 9
 	IDKeyID      = 11
 )
 
@@ -74,6 +77,8 @@ func (id Identity) String() string {
 	switch id.Type {
 	case IDFQDN, IDUserFQDN:
 		return fmt.Sprintf("%q", id.Data)
+	case IDDERASN1DN:
+		return fmt.Sprintf("%q", pki.NameString(id.Data))
 	}
 	return fmt.Sprintf("%#x", id.Data)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/binary"
 	"slices"
+	"time"
 )
 
 // receiveInformational takes exchange 5: HDR*, HASH(1), N or D (RFC 2409 section
@@ -97,11 +98,13 @@ func (m *Machine) notified(x *exchange, body []byte) {
 			return
 		}
 		x.reply = m.informational(sa, sa.notify(NotifyRUThereAck, DOIIPsec, n.Data))
-		m.send(sa.peer, x.reply)
+		m.sendSA(sa, x.reply)
 	case NotifyRUThereAck:
 		m.probeAnswered(sa, n.Data)
 	case NotifyInitialContact:
 		m.initialContact(sa)
+	case NotifyResponderLifetime:
+		m.responderLifetime(sa, n)
 	default:
 		out := Notified{SA: sa.lend(), Type: n.Type, Data: n.Data}
 		if len(n.Data) == 4 {
@@ -113,6 +116,32 @@ func (m *Machine) notified(x *exchange, body []byte) {
 			}
 		}
 		m.emit(out)
+	}
+}
+
+// responderLifetime takes the lifetime that the responder gives the SA (RFC
+// 2407 section 4.6.3.1), if it is shorter than ours. Volumes do not count.
+func (m *Machine) responderLifetime(sa *phaseOne, n Notify) {
+	list, err := ParseAttributes(n.Data)
+	if err != nil || !sa.initiator || n.Protocol != ProtoISAKMP || !bytes.Equal(n.SPI, sa.spi()) {
+		m.count.Malformed++
+		return
+	}
+	kind := uint64(lifeSeconds)
+	for _, a := range list {
+		v, ok := a.Uint()
+		switch {
+		case !ok:
+		case a.Type == attrLifeType:
+			kind = v
+		case a.Type == attrLifeDuration && kind == lifeSeconds && v > 0 && v < uint64(DefaultLifetime/time.Second):
+			end := sa.created.Add(time.Duration(v) * time.Second)
+			if end.After(m.now) && end.Before(sa.expires) {
+				sa.expires = end
+				m.timers.stop(sa.limit)
+				sa.limit = m.timers.set(end, func() { m.remove(sa, ReasonSAGone, true) })
+			}
+		}
 	}
 }
 
@@ -163,5 +192,5 @@ func (m *Machine) sendDelete(sa *phaseOne) {
 	if err != nil {
 		panic("isakmp: " + err.Error()) // one SPI of 16 octets
 	}
-	m.send(sa.peer, m.informational(sa, Payload{Type: PayloadDelete, Body: body}))
+	m.sendSA(sa, m.informational(sa, Payload{Type: PayloadDelete, Body: body}))
 }

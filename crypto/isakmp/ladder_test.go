@@ -108,7 +108,8 @@ func TestMainMode(t *testing.T) {
 		"ISAKMP:(0):Old State = IKE_READY  New State = IKE_I_MM1",
 		"ISAKMP:(0):Old State = IKE_I_MM1  New State = IKE_I_MM2",
 		"ISAKMP:(1001):Old State = IKE_I_MM5  New State = IKE_P1_COMPLETE",
-		"ISAKMP:(1001):Old State = IKE_R_MM4  New State = IKE_P1_COMPLETE",
+		"ISAKMP:(1001):Old State = IKE_R_MM4  New State = IKE_R_MM5",
+		"ISAKMP:(1001):Old State = IKE_R_MM5  New State = IKE_P1_COMPLETE",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no debug line %q in\n%s", line, text)
@@ -199,7 +200,12 @@ func TestAESWithoutKeyLength(t *testing.T) {
 		t.Errorf("%+v, %v", p, ok)
 	}
 	for name, list := range map[string][]Attribute{
-		"RSA signatures":     {Basic(1, 7), Basic(2, 2), Basic(3, 3), Basic(4, 14)},
+		"RSA encryption":     {Basic(1, 7), Basic(2, 2), Basic(3, 4), Basic(4, 14)},
+		"revised encryption": {Basic(1, 7), Basic(2, 2), Basic(3, 5), Basic(4, 14)},
+		"DSS":                {Basic(1, 7), Basic(2, 2), Basic(3, 2), Basic(4, 14)},
+		"XAUTH":              {Basic(1, 7), Basic(2, 2), Variable(3, []byte{0xfd, 0xe9}), Basic(4, 14)},
+		"ECP type, MODP":     {Basic(1, 7), Basic(2, 2), Basic(3, 1), Basic(4, 14), Basic(5, 2)},
+		"binary curve":       {Basic(1, 7), Basic(2, 2), Basic(3, 1), Basic(4, 14), Basic(5, 3)},
 		"AES of 100 bits":    {Basic(1, 7), Basic(2, 2), Basic(3, 1), Basic(4, 14), Basic(14, 100)},
 		"3DES with a length": {Basic(1, 5), Basic(2, 2), Basic(3, 1), Basic(4, 14), Basic(14, 192)},
 		"unknown attribute":  {Basic(1, 5), Basic(2, 2), Basic(3, 1), Basic(4, 14), Basic(13, 1)},

@@ -48,8 +48,13 @@ func (l *limiter) allow(now time.Time, k logKey) bool {
 
 // logOnce logs an event whose last argument is the peer's address.
 func (m *Machine) logOnce(p peer, e *syslog.Event, args ...any) {
+	m.logPeer(p, e, append(args, addrOf(p.remote))...)
+}
+
+// logPeer logs an event about a peer.
+func (m *Machine) logPeer(p peer, e *syslog.Event, args ...any) {
 	if m.logged.allow(m.now, logKey{e, p.remote.Addr()}) {
-		m.emit(Log{e.With(append(args, p.remote.Addr().Unmap())...)})
+		m.emit(Log{e.With(args...)})
 	}
 }
 

@@ -39,6 +39,10 @@ type Policy struct {
 	Group    suite.Group
 	Auth     Auth
 	Lifetime time.Duration
+	// Curve of ECDSASig in bits, 256, 384 or 521, once negotiated: it also names
+	// the hash that is signed. Zero in a configuration, where it is that of our
+	// certificate.
+	Curve int
 }
 
 // Keyring is `crypto keyring`, or the keys of global configuration under the
@@ -56,8 +60,8 @@ type Profile struct {
 	Name       string
 	Keyring    string // "": every keyring that fits
 	Match      []MatchIdentity
-	Self       SelfIdentity
-	Trustpoint string // ca trust-point; "": any
+	Self       *SelfIdentity // self-identity; nil: the global one
+	Trustpoint string        // ca trust-point; "": any
 	VRF        string
 	Local      []netip.Addr
 	DPD        *DPD // keepalive; nil: the global one
@@ -69,7 +73,8 @@ type MatchIdentity struct {
 	VRF    string
 	Host   string // host NAME: an FQDN
 	Domain string // host domain NAME
-	Any    bool   // host domain any, address 0.0.0.0
+	User   string // user NAME: a user FQDN; "@" before a domain of them
+	Any    bool   // whoever it is
 }
 
 // SelfIdentity is how we name ourselves (`crypto isakmp identity`,
@@ -104,6 +109,10 @@ type Config struct {
 	Identity    SelfIdentity // crypto isakmp identity
 	// Fragmentation allows Cisco's IKE fragments (crypto isakmp fragmentation).
 	Fragmentation bool
+	// InvalidSPIRecovery opens main mode to tell a peer that it uses an SA that
+	// is not here (crypto isakmp invalid-spi-recovery). A peer with an ISAKMP SA
+	// is told in any case.
+	InvalidSPIRecovery bool
 	// PhaseOneDOI is 1 or 2 (`platform gdoi wire phase1-doi`), sent as
 	// initiator; any is accepted.
 	PhaseOneDOI uint32
@@ -220,20 +229,29 @@ type (
 		SA  SAID
 		All bool
 	}
-	// Done brings the result of a Compute.
+	// InvalidSPI says that Remote sent ESP under an SPI that is not here. It is
+	// told so by an authenticated notify, a few times a minute at most.
+	InvalidSPI struct {
+		VRF           string
+		Local, Remote netip.AddrPort
+		SPI           uint32
+	}
+	// Done brings the result of a Compute: as it came, or of a signature alone
+	// the octets or the error.
 	Done struct{ env.JobDone }
 )
 
-func (Datagram) isakmpInput()  {}
-func (Tick) isakmpInput()      {}
-func (Configure) isakmpInput() {}
-func (Connect) isakmpInput()   {}
-func (Abandon) isakmpInput()   {}
-func (Exchange2) isakmpInput() {}
-func (Accept) isakmpInput()    {}
-func (Refuse) isakmpInput()    {}
-func (Clear) isakmpInput()     {}
-func (Done) isakmpInput()      {}
+func (Datagram) isakmpInput()   {}
+func (Tick) isakmpInput()       {}
+func (Configure) isakmpInput()  {}
+func (Connect) isakmpInput()    {}
+func (Abandon) isakmpInput()    {}
+func (Exchange2) isakmpInput()  {}
+func (Accept) isakmpInput()     {}
+func (Refuse) isakmpInput()     {}
+func (Clear) isakmpInput()      {}
+func (InvalidSPI) isakmpInput() {}
+func (Done) isakmpInput()       {}
 
 // Output is anything the machine wants done, in order.
 type Output interface{ isakmpOutput() }
@@ -245,7 +263,7 @@ type (
 		Local, Remote netip.AddrPort
 		Data          []byte
 	}
-	// Compute is work for elsewhere (Diffie-Hellman).
+	// Compute is work for elsewhere: Diffie-Hellman, or a signature of ours.
 	Compute struct{ env.Job }
 	// PhaseOneUp answers Connect.
 	PhaseOneUp struct {
@@ -317,6 +335,7 @@ const (
 	ReasonAuthentication = "authentication failed"     // message 5 stayed unanswered: mostly another pre-shared key
 	ReasonNoProposal     = "no proposal chosen"        // as an unauthenticated notify says
 	ReasonNoKey          = "no pre-shared key"         // none configured here for the peer
+	ReasonNoCertificate  = "no certificate"            // of ours, that a policy could use
 	ReasonNoPolicy       = "no usable isakmp policy"   // none configured here
 	ReasonDisabled       = "ISAKMP is off"             // no crypto isakmp enable
 	ReasonCleared        = "cleared"                   // Clear
@@ -345,6 +364,12 @@ type SASnapshot struct {
 	Created       time.Time
 	Expires       time.Time
 	Capabilities  uint32
+	VRF           string   // of the transport
+	Profile       string   // the ISAKMP profile in force, "" without one
+	Peer          Identity // proven; its Type is zero before
+	DPD           bool     // dead peers are looked for
+	Foreign       bool     // the peer did not send our Vendor ID
+	Fragments     bool     // both sides take IKE fragments
 }
 
 // Counters count what the machine dropped and why.
@@ -352,6 +377,9 @@ type Counters struct {
 	Received, Sent, Retransmitted, Duplicates                    uint64
 	Malformed, UnknownSA, BadCookie, NoProposal, NoKey, AuthFail uint64
 	HashFail, HalfOpenEvicted, Unsupported                       uint64
+	// Fragments counts those that arrived, FragmentsDropped those that no
+	// message came of.
+	Fragments, FragmentsDropped uint64
 	// Unauthenticated counts notifies and deletes without a valid HASH, none of
 	// which changes anything; Busy, messages dropped while too many
 	// Diffie-Hellman computations were under way.

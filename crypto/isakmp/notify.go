@@ -23,6 +23,7 @@ const (
 	NotifyInvalidHash          = 23
 	NotifyAuthenticationFailed = 24
 	NotifyInvalidSignature     = 25
+	NotifyResponderLifetime    = 24576
 	NotifyInitialContact       = 24578
 	NotifyRUThere              = 36136
 	NotifyRUThereAck           = 36137

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"coterie/crypto/pki"
 	"coterie/crypto/suite"
 	"coterie/internal/secret"
 )
@@ -22,12 +23,13 @@ const (
 	rMM2        // sent 2
 	rMM3        // computing for 4
 	rMM4        // sent 4
+	rMM5        // computing for 6
 	complete
 )
 
 func (s state) String() string {
 	return [...]string{"IKE_READY", "IKE_I_MM1", "IKE_I_MM2", "IKE_I_MM3", "IKE_I_MM4", "IKE_I_MM5",
-		"IKE_R_MM2", "IKE_R_MM3", "IKE_R_MM4", "IKE_P1_COMPLETE"}[s]
+		"IKE_R_MM2", "IKE_R_MM3", "IKE_R_MM4", "IKE_R_MM5", "IKE_P1_COMPLETE"}[s]
 }
 
 // screen is the state column of `show crypto isakmp sa`.
@@ -35,7 +37,7 @@ func (s state) screen() string {
 	switch s {
 	case iMM3, iMM4, rMM2, rMM3:
 		return "MM_SA_SETUP"
-	case iMM5, rMM4:
+	case iMM5, rMM4, rMM5:
 		return "MM_KEY_EXCH"
 	case complete:
 		return "GDOI_IDLE"
@@ -73,16 +75,8 @@ type phaseOne struct {
 	expires          time.Time
 	limit            *timer // negotiationLimit, then the lifetime
 
-	// Needed until authentication only.
-	attempt  *attempt // of an initiator
-	offers   []Policy
-	hint     bool   // the peer said NO-PROPOSAL-CHOSEN, without proof
-	saBody   []byte // SAi_b
-	psk      secret.Bytes
-	dh       *suite.PrivateKey
-	gxi, gxr []byte
-	ni, nr   []byte
-	iv       []byte // of the next encrypted message
+	attempt      *attempt // of an initiator that waits
+	*negotiation          // nil once established
 
 	// Retransmission and duplicates of phase 1.
 	job   uint64               // Compute under way
@@ -95,9 +89,12 @@ type phaseOne struct {
 	keys         *keySet
 	last         []byte // last ciphertext block of phase 1
 	peerID       Identity
+	certificate  []byte // of the peer, DER
+	profile      string // of the configuration, "" without one
 	capabilities uint32
 	ours         bool // the peer sent our Vendor ID
 	dpd          bool // the peer sent the Vendor ID of DPD
+	fragments    bool // both sides take IKE fragments
 	heard        time.Time
 	suspect      bool // an exchange over it found no answer
 	exchanges    map[uint32]*exchange
@@ -106,9 +103,24 @@ type phaseOne struct {
 	probe        probe
 }
 
+// negotiation is what a phase 1 needs until it is established.
+type negotiation struct {
+	offers   []Policy
+	hint     bool // the peer said NO-PROPOSAL-CHOSEN, without proof
+	cred     credentials
+	own      *pki.Trustpoint // proves us, with a method of signatures
+	saBody   []byte          // SAi_b
+	dh       *suite.PrivateKey
+	gxi, gxr []byte
+	ni, nr   []byte
+	iv       []byte // of the next encrypted message
+
+	fragmentVendor []byte // as the peer sent it
+}
+
 func (m *Machine) newPhaseOne(p peer, initiator bool) *phaseOne {
 	m.lastSerial++
-	sa := &phaseOne{peer: p, serial: m.lastSerial, initiator: initiator, created: m.now, heard: m.now}
+	sa := &phaseOne{peer: p, serial: m.lastSerial, initiator: initiator, created: m.now, heard: m.now, negotiation: new(negotiation)}
 	sa.limit = m.after(negotiationLimit, func() { m.failPhaseOne(sa) })
 	return sa
 }
@@ -157,11 +169,18 @@ func (sa *phaseOne) sealed(list ...Payload) []byte {
 // derive makes the keys once g^xy is there and gives the SA its conn-id.
 func (m *Machine) derive(sa *phaseOne, gxy []byte) bool {
 	h := sa.policy.Hash
-	keys, err := deriveKeys(h, sa.policy.Cipher, skeyidPSK(h, sa.psk, sa.ni, sa.nr), gxy, sa.icookie, sa.rcookie)
+	var skeyid secret.Bytes
+	if sa.policy.signs() {
+		skeyid = skeyidSignature(h, gxy, sa.ni, sa.nr)
+	} else {
+		skeyid = skeyidPSK(h, sa.cred.psk, sa.ni, sa.nr)
+	}
+	keys, err := deriveKeys(h, sa.policy.Cipher, skeyid, gxy, sa.icookie, sa.rcookie)
 	clear(gxy)
 	if err != nil { // no cipher refuses a key of its length
 		return false
 	}
+	keys.auth = sa.policy.authHash()
 	sa.keys = keys
 	sa.iv = phaseOneIV(h, sa.policy.Cipher.BlockLen(), sa.gxi, sa.gxr)
 	sa.id = m.nextID
@@ -181,14 +200,15 @@ func (m *Machine) establish(sa *phaseOne) {
 	sa.heard = m.now
 	m.lastSerial++
 	sa.doneSerial = m.lastSerial
-	sa.expires = m.now.Add(sa.policy.Lifetime)
+	if life := m.now.Add(sa.policy.Lifetime); sa.expires.IsZero() || life.Before(sa.expires) {
+		sa.expires = life
+	}
 	m.timers.stop(sa.limit)
 	sa.limit = m.timers.set(sa.expires, func() { m.remove(sa, ReasonSAGone, true) })
 	sa.prune = m.after(keepReply, func() { sa.reply = nil })
-	sa.exchanges = make(map[uint32]*exchange)
 	sa.dh.Wipe()
-	sa.dh, sa.offers, sa.saBody, sa.psk = nil, nil, nil, secret.Bytes{}
-	sa.gxi, sa.gxr, sa.ni, sa.nr, sa.iv = nil, nil, nil, nil, nil
+	sa.keys.release()
+	sa.negotiation = nil
 	m.debugf("ISAKMP:(%d):SA has been authenticated with %v", sa.id, sa.remote.Addr().Unmap())
 	m.setState(sa, complete)
 
@@ -211,7 +231,7 @@ func (m *Machine) establish(sa *phaseOne) {
 func (sa *phaseOne) lend() SA {
 	return SA{
 		ID: sa.id, Initiator: sa.initiator, VRF: sa.vrf, Local: sa.local, Remote: sa.remote, Peer: sa.peerID,
-		Capabilities: sa.capabilities, Foreign: !sa.ours,
+		Certificate: sa.certificate, Capabilities: sa.capabilities, Foreign: !sa.ours,
 		PRF: func(parts ...[]byte) []byte {
 			if sa.dead { // no HASH of it is right any more
 				return nil
@@ -225,7 +245,7 @@ func (sa *phaseOne) lend() SA {
 func (m *Machine) failPhaseOne(sa *phaseOne) {
 	reason := ReasonStalled
 	switch {
-	case sa.state == iMM5 || sa.state == rMM4:
+	case sa.state == iMM5 || sa.state == rMM4 || sa.state == rMM5:
 		reason = ReasonAuthentication
 	case sa.state == iMM1 && sa.hint:
 		reason = ReasonNoProposal
@@ -245,6 +265,7 @@ func (m *Machine) remove(sa *phaseOne, reason string, tell bool) {
 		m.sendDelete(sa)
 	}
 	m.halfOpen.remove(sa)
+	m.fragments.forget(m, sa)
 	m.stopRetransmission(&sa.wait)
 	m.timers.stop(sa.limit)
 	m.timers.stop(sa.prune)
@@ -271,7 +292,9 @@ func (m *Machine) remove(sa *phaseOne, reason string, tell bool) {
 	}
 	sa.dead = true
 	sa.keys.wipe()
-	sa.dh.Wipe()
+	if sa.negotiation != nil {
+		sa.dh.Wipe()
+	}
 	if a := sa.attempt; a != nil {
 		m.failAttempt(a, reason)
 	}

@@ -2,6 +2,7 @@ package isakmp
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"coterie/crypto/suite"
@@ -13,6 +14,7 @@ const (
 	attrHash         = 2
 	attrAuth         = 3
 	attrGroup        = 4
+	attrGroupType    = 5
 	attrLifeType     = 11
 	attrLifeDuration = 12
 	attrKeyLength    = 14
@@ -23,7 +25,7 @@ const (
 	encryption3DES = 5
 	encryptionAES  = 7
 
-	authPSK = 1
+	groupTypeECP = 2 // 1 is MODP
 
 	lifeSeconds   = 1
 	lifeKilobytes = 2
@@ -34,20 +36,24 @@ const DefaultLifetime = 86400 * time.Second
 
 var hashNumbers = map[suite.Hash]uint16{suite.MD5: 1, suite.SHA1: 2, suite.SHA256: 4, suite.SHA384: 5, suite.SHA512: 6}
 
-// usable are the policies that this machine can negotiate, in their order. The
-// most that fit a message is the payload limit.
-func usable(policies []Policy) []Policy {
-	var out []Policy
+// usable are the policies that this machine can negotiate with the credentials
+// it has for a peer, in their order. The most that fit a message is the payload
+// limit. lacking are the methods of policies for which there is no credential.
+func usable(policies []Policy, cred credentials) (out []Policy, lacking []Auth) {
 	for _, p := range policies {
-		if p.Auth != PreShared || !p.Cipher.Known() || !p.Hash.Known() || !p.Group.Known() || len(out) == maxOffers {
+		if !p.Cipher.Known() || !p.Hash.Known() || !p.Group.Known() {
 			continue
 		}
 		if p.Lifetime <= 0 {
 			p.Lifetime = DefaultLifetime
 		}
-		out = append(out, p)
+		served := cred.serve(p)
+		if len(served) == 0 && !slices.Contains(lacking, p.Auth) {
+			lacking = append(lacking, p.Auth)
+		}
+		out = append(out, served[:min(len(served), maxOffers-len(out))]...)
 	}
-	return out
+	return out, lacking
 }
 
 // maxOffers keeps our SA payload within what a responder keeps of it: 20
@@ -70,7 +76,7 @@ func (p Policy) attributes() []Attribute {
 	seconds := binary.BigEndian.AppendUint32(nil, uint32(p.Lifetime/time.Second))
 	return append(list,
 		Basic(attrHash, hashNumbers[p.Hash]),
-		Basic(attrAuth, authPSK),
+		Basic(attrAuth, p.method()),
 		Basic(attrGroup, uint16(p.Group)),
 		Basic(attrLifeType, lifeSeconds),
 		Variable(attrLifeDuration, seconds))
@@ -98,7 +104,7 @@ func parsePolicy(t Transform) (Policy, bool) {
 			if lifeType == lifeKilobytes {
 				continue // no volume limit here
 			}
-		case attrEncryption, attrHash, attrAuth, attrGroup, attrKeyLength:
+		case attrEncryption, attrHash, attrAuth, attrGroup, attrGroupType, attrKeyLength:
 		default:
 			return Policy{}, false
 		}
@@ -107,10 +113,11 @@ func parsePolicy(t Transform) (Policy, bool) {
 		}
 		values[a.Type] = v
 	}
-	if values[attrAuth] != authPSK || lifeType != lifeSeconds && lifeType != lifeKilobytes {
+	auth, curve, ok := byMethod(values[attrAuth])
+	if !ok || lifeType != lifeSeconds && lifeType != lifeKilobytes {
 		return Policy{}, false
 	}
-	p := Policy{Auth: PreShared, Group: suite.Group(values[attrGroup]), Lifetime: DefaultLifetime}
+	p := Policy{Auth: auth, Curve: curve, Group: suite.Group(values[attrGroup]), Lifetime: DefaultLifetime}
 	bits, sized := values[attrKeyLength]
 	switch values[attrEncryption] {
 	case encryptionDES:
@@ -132,6 +139,9 @@ func parsePolicy(t Transform) (Policy, bool) {
 	if values[attrGroup] > 0xffff || sized || !p.Cipher.Known() || !p.Hash.Known() || !p.Group.Known() {
 		return Policy{}, false
 	}
+	if kind, ok := values[attrGroupType]; ok && (kind == groupTypeECP) != p.Group.ECP() || kind > groupTypeECP {
+		return Policy{}, false
+	}
 	if seconds, ok := values[attrLifeDuration]; ok {
 		if seconds == 0 {
 			return Policy{}, false
@@ -144,7 +154,7 @@ func parsePolicy(t Transform) (Policy, bool) {
 
 // same tells whether two policies agree in all but priority and lifetime.
 func (p Policy) same(q Policy) bool {
-	return p.Auth == q.Auth && p.Cipher == q.Cipher && p.Hash == q.Hash && p.Group == q.Group
+	return p.Auth == q.Auth && p.Curve == q.Curve && p.Cipher == q.Cipher && p.Hash == q.Hash && p.Group == q.Group
 }
 
 // offer is the SA body of message 1.

@@ -1,7 +1,6 @@
 package isakmp
 
 import (
-	"crypto/hmac"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -18,7 +17,7 @@ const (
 	// halfOpenLife is how long a responder waits for message 3, and for message
 	// 5: longer than an initiator repeats the one before.
 	halfOpenLife = 60 * time.Second
-	// maxJobs bounds the Diffie-Hellman computations under way.
+	// maxJobs bounds the Diffie-Hellman computations and signatures under way.
 	maxJobs = 512
 )
 
@@ -39,7 +38,7 @@ func (m *Machine) receivePhaseOne(p peer, msg message) {
 	if msg.digest == sa.taken[0] || msg.digest == sa.taken[1] {
 		m.count.Duplicates++
 		if msg.digest == sa.taken[0] && sa.reply != nil {
-			m.send(sa.peer, sa.reply)
+			m.sendSA(sa, sa.reply)
 		}
 		return
 	}
@@ -68,7 +67,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 	if sa := m.halfOpen.find(p, msg.InitiatorCookie); sa != nil {
 		m.count.Duplicates++
 		if sa.state == rMM2 && msg.digest == sa.taken[0] {
-			m.send(sa.peer, sa.reply)
+			m.sendSA(sa, sa.reply)
 		}
 		return
 	}
@@ -91,18 +90,11 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 		m.count.Unsupported++
 		return
 	}
-	psk, known := m.cfg.PSK(p.vrf, p.local.Addr(), p.remote.Addr())
-	if !known {
-		m.count.NoKey++
-		m.logOnce(p, syslog.IKMPNoPSK)
-		m.rejectOffer(p, msg)
-		return
-	}
-	policy, answer, ok := choose(usable(m.cfg.Policies), offered)
+	cred := m.cfg.credentials(p)
+	policies, lacking := usable(m.cfg.Policies, cred)
+	policy, answer, ok := choose(policies, offered)
 	if !ok {
-		m.count.NoProposal++
-		m.logOnce(p, syslog.IKMPPolicy)
-		m.logOnce(p, syslog.IKMPModeFailure, "Main")
+		m.noChoice(p, offered, lacking)
 		m.rejectOffer(p, msg)
 		return
 	}
@@ -119,18 +111,11 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 	}
 	sa := m.newPhaseOne(p, false)
 	sa.icookie, sa.rcookie = msg.InitiatorCookie, rcookie
-	sa.policy, sa.psk, sa.doi = policy, psk, offered.DOI
+	sa.policy, sa.cred, sa.doi = policy, cred, offered.DOI
 	sa.saBody = append([]byte(nil), body...)
-	sa.vendors(list)
-	reply := []Payload{{Type: PayloadSA, Body: answerBody}}
-	if sa.dpd {
-		reply = append(reply, Payload{Type: PayloadVendor, Body: vendorDPD})
-	}
-	if sa.ours && m.cfg.Capabilities != 0 {
-		reply = append(reply, Payload{Type: PayloadVendor, Body: ownVendor(m.cfg.Capabilities)})
-	}
+	m.vendors(sa, list)
 	sa.take(msg)
-	sa.reply = sa.plain(reply...)
+	sa.reply = sa.plain(append([]Payload{{Type: PayloadSA, Body: answerBody}}, m.announcements(sa, true)...)...)
 	m.timers.stop(sa.limit)
 	sa.limit = m.after(halfOpenLife, func() { m.remove(sa, ReasonStalled, false) })
 	m.byCookies[cookies{sa.icookie, sa.rcookie}] = sa
@@ -139,7 +124,26 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 		m.remove(old, ReasonStalled, false)
 	}
 	m.setState(sa, rMM2)
-	m.send(sa.peer, sa.reply)
+	m.sendSA(sa, sa.reply)
+}
+
+// noChoice counts and logs an offer that no policy took: for want of a
+// credential, if one of ours without would have.
+func (m *Machine) noChoice(p peer, offered SAPayload, lacking []Auth) {
+	for _, auth := range lacking {
+		for _, ours := range m.cfg.Policies {
+			for _, t := range offered.Proposals[0].Transforms {
+				theirs, ok := parsePolicy(t)
+				if ours.Curve = theirs.Curve; ok && ours.Auth == auth && theirs.same(ours) {
+					m.noCredential(p, []Auth{auth})
+					return
+				}
+			}
+		}
+	}
+	m.count.NoProposal++
+	m.logOnce(p, syslog.IKMPPolicy)
+	m.logOnce(p, syslog.IKMPModeFailure, "Main")
 }
 
 // responderCookie is a function of the peer and the minute, so that a cookie
@@ -171,10 +175,10 @@ func (m *Machine) rejectOffer(p peer, msg message) {
 	m.send(p, sa.message(ExchangeInformational, 0, 0, first, chain))
 }
 
-// receiveThird takes message 3, HDR, KE, Ni. Its sender has returned our cookie
+// receiveThird takes message 3, HDR, KE, Ni, CERTREQs. Its sender has returned our cookie
 // from the address it went to, so it may cost us two exponentiations.
 func (m *Machine) receiveThird(sa *phaseOne, msg message) {
-	ke, nonce, err := keyExchange(sa.policy.Group, msg)
+	ke, nonce, list, err := keyExchange(sa.policy.Group, msg)
 	if err != nil {
 		m.count.Malformed++
 		return
@@ -185,6 +189,7 @@ func (m *Machine) receiveThird(sa *phaseOne, msg message) {
 	}
 	sa.take(msg)
 	sa.gxi, sa.ni = ke, nonce
+	sa.choose(list)
 	m.setState(sa, rMM3)
 	group := sa.policy.Group
 	random := m.env.Bytes(group.RandomLen())
@@ -200,7 +205,7 @@ func (m *Machine) receiveThird(sa *phaseOne, msg message) {
 	}, func(result any) { m.sendFourth(sa, result) })
 }
 
-// sendFourth sends message 4: HDR, KE, Nr.
+// sendFourth sends message 4: HDR, KE, Nr, and CERTREQs for signatures.
 func (m *Machine) sendFourth(sa *phaseOne, result any) {
 	r, ok := result.(dhResult)
 	if ok && r.err == nil {
@@ -216,36 +221,41 @@ func (m *Machine) sendFourth(sa *phaseOne, result any) {
 	m.timers.stop(sa.limit)
 	sa.limit = m.after(halfOpenLife, func() { m.failPhaseOne(sa) })
 	m.setState(sa, rMM4)
-	sa.reply = sa.plain(Payload{Type: PayloadKE, Body: sa.gxr}, Payload{Type: PayloadNonce, Body: sa.nr})
-	m.send(sa.peer, sa.reply)
+	sa.reply = sa.plain(sa.exchangeKeys(sa.gxr, sa.nr)...)
+	m.sendSA(sa, sa.reply)
 }
 
-// receiveFifth takes message 5, HDR*, IDii, HASH_I, and answers with message 6.
+// receiveFifth takes message 5, HDR*, IDii, HASH_I or CERT and SIG_I, and makes
+// HASH_R, and of it SIG_R.
 func (m *Machine) receiveFifth(sa *phaseOne, msg message) {
-	idi, hash, next, list, ok := m.authentication(sa, msg)
+	if sa.policy.signs() && len(m.jobs) >= maxJobs {
+		m.count.Busy++ // the initiator repeats message 5
+		return
+	}
+	a, ok := m.authenticate(sa, msg, func(id []byte) []byte {
+		return sa.keys.hashI(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, id)
+	})
 	if !ok {
 		return
 	}
-	want := sa.keys.hashI(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, idi)
-	if !hmac.Equal(hash, want) {
-		m.authFail(sa)
-		return
-	}
-	if sa.peerID, ok = m.identity(sa, idi); !ok {
-		return
-	}
 	sa.take(msg)
-	sa.iv = next
-	for p := range Of(list, PayloadNotify) {
+	sa.iv = a.next
+	sa.choose(a.list)
+	m.setState(sa, rMM5)
+	for p := range Of(a.list, PayloadNotify) {
 		if n, err := ParseNotify(p.Body); err == nil && n.Type == NotifyInitialContact {
 			m.initialContact(sa)
 		}
 	}
-	idr := AddressID(sa.local).Append(nil)
-	sa.reply = sa.sealed(
-		Payload{Type: PayloadID, Body: idr},
-		Payload{Type: PayloadHash, Body: sa.keys.hashR(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, idr)})
-	m.send(sa.peer, sa.reply)
+	id := m.selfID(sa)
+	hash := sa.keys.hashR(sa.gxi, sa.gxr, sa.icookie, sa.rcookie, sa.saBody, id)
+	m.prove(sa, id, hash, func(list []Payload) { m.sendSixth(sa, list) })
+}
+
+// sendSixth sends message 6: HDR*, IDir, HASH_R or CERT and SIG_R.
+func (m *Machine) sendSixth(sa *phaseOne, list []Payload) {
+	sa.reply = sa.sealed(list...)
+	m.sendSA(sa, sa.reply)
 	m.establish(sa)
 }
 

@@ -25,6 +25,8 @@ func TestNoAmplification(t *testing.T) {
 	dpd := Payload{Type: PayloadVendor, Body: vendorDPD}
 	own := Payload{Type: PayloadVendor, Body: ownVendor(1)}
 	other := Payload{Type: PayloadVendor, Body: []byte("somebody else")}
+	short := Payload{Type: PayloadVendor, Body: vendorFragmentation}
+	masked := Payload{Type: PayloadVendor, Body: append(bytes.Clone(vendorFragmentation), 0xc0, 0, 0, 0)}
 	many := make([]Policy, 0, 30)
 	for _, c := range suite.Ciphers() {
 		for _, g := range suite.Groups() {
@@ -39,11 +41,15 @@ func TestNoAmplification(t *testing.T) {
 		{[]Policy{quick()}, nil, true},
 		{[]Policy{quick()}, []Payload{dpd}, true},
 		{[]Policy{quick()}, []Payload{own, other}, true},
+		{[]Policy{quick()}, []Payload{short}, true},
+		{[]Policy{quick()}, []Payload{masked, own}, true},
 		{[]Policy{policy(suite.DES, suite.MD5, 1), quick()}, []Payload{dpd, own}, true},
 		{many[:maxOffers], nil, false},
 		{[]Policy{policy(suite.AES256, suite.SHA1, 14)}, nil, false},
 	} {
-		w := pair(t, config(false, "k"), config(true, "k", quick()))
+		server := config(true, "k", quick())
+		server.Fragmentation = true
+		w := pair(t, config(false, "k"), server)
 		body, err := offer(x.policies, 2)
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +154,7 @@ func TestForgedMessageFive(t *testing.T) {
 		return []Send{forged, short, s}
 	}
 	w.up()
-	if c := w.nodes[ksAddr].count; c.AuthFail != 1 {
+	if c := w.nodes[ksAddr].count; c.AuthFail != 2 {
 		t.Errorf("counters %+v", c)
 	}
 }

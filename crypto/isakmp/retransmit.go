@@ -29,10 +29,10 @@ func (m *Machine) stopRetransmission(r *retransmission) {
 // transmit sends data now and again until the retransmission is stopped;
 // failed is called when the last copy stayed unanswered. paused, when not nil
 // and true, skips a copy: the answer is being looked at.
-func (m *Machine) transmit(r *retransmission, to peer, data []byte, paused func() bool, failed func()) {
+func (m *Machine) transmit(r *retransmission, sa *phaseOne, data []byte, paused func() bool, failed func()) {
 	m.stopRetransmission(r)
 	r.start, r.sent = m.now, 1
-	m.send(to, data)
+	m.sendSA(sa, data)
 	var fire func()
 	arm := func() {
 		at := r.start.Add(time.Duration(r.sent) * retransmitInterval)
@@ -51,7 +51,7 @@ func (m *Machine) transmit(r *retransmission, to peer, data []byte, paused func(
 		r.sent++
 		if paused == nil || !paused() {
 			m.count.Retransmitted++
-			m.send(to, data)
+			m.sendSA(sa, data)
 		}
 		arm()
 	}

@@ -32,10 +32,12 @@ func (m *Machine) bury(sa *phaseOne) {
 }
 
 func (sa *phaseOne) snapshot() SASnapshot {
-	return SASnapshot{
+	out := SASnapshot{
 		ID: sa.id, Local: sa.local, Remote: sa.remote, Initiator: sa.initiator, State: sa.state.screen(),
 		Policy: sa.policy, Created: sa.created, Expires: sa.expires, Capabilities: sa.capabilities,
+		VRF: sa.vrf, Profile: sa.profile, Peer: sa.peerID, DPD: sa.dpd, Foreign: !sa.ours, Fragments: sa.fragments,
 	}
+	return out
 }
 
 // Snapshot is the machine as of now: every SA by conn-id, those without one
@@ -43,7 +45,9 @@ func (sa *phaseOne) snapshot() SASnapshot {
 func (m *Machine) Snapshot(now time.Time) Snapshot {
 	s := Snapshot{Config: m.cfg, Counters: m.count}
 	for _, sa := range m.all() {
-		s.SAs = append(s.SAs, sa.snapshot())
+		x := sa.snapshot()
+		x.DPD = x.DPD && m.dpd(sa).Interval > 0
+		s.SAs = append(s.SAs, x)
 	}
 	for _, t := range m.gone {
 		if t.until.After(now) {

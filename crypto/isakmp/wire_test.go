@@ -30,6 +30,7 @@ type wire struct {
 	deliver func(Send) []Send
 	// holdJobs keeps computations in held instead of running them.
 	holdJobs bool
+	poison   byte // fills buffers behind and after their datagrams
 	// upper answers a phase-2 message at once; nil leaves it in outputs.
 	upper func(at netip.AddrPort, p Phase2)
 	held  []heldJob
@@ -53,7 +54,17 @@ func (w *wire) add(a netip.AddrPort, m *Machine) {
 // delivering datagrams.
 func (w *wire) step(a netip.AddrPort, in Input) {
 	m := w.nodes[a]
-	m.Step(w.now, in)
+	// The buffer of a datagram is longer than the datagram, and used again.
+	if d, ok := in.(Datagram); ok {
+		buffer := append(append([]byte(nil), d.Data...), w.poison, w.poison, w.poison, w.poison)
+		d.Data = buffer[:len(d.Data)]
+		m.Step(w.now, d)
+		for i := range buffer {
+			buffer[i] = w.poison
+		}
+	} else {
+		m.Step(w.now, in)
+	}
 	for out := m.Drain(); len(out) > 0; out = m.Drain() {
 		for _, o := range out {
 			switch o := o.(type) {

@@ -28,6 +28,9 @@ func (m *Machine) ack(now time.Time, in Ack) {
 		return
 	}
 	from := in.Remote.Addr()
+	if g.farewellAck(now, k, a.Seq, from) {
+		return
+	}
 	r := g.members.record(from)
 	if claimed, ok := a.Member(); r == nil && ok {
 		r = g.members.record(claimed) // a multihomed member answers from elsewhere

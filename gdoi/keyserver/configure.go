@@ -19,6 +19,7 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 	for _, g := range m.groups {
 		if !slices.ContainsFunc(cfg.Groups, same(g)) {
 			m.stop(g)
+			m.erase(now, g)
 			m.schedule(g)
 			m.log(syslog.KSGroupDelete.With(g.cfg.Name))
 		}
@@ -47,11 +48,7 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 func (m *Machine) reconfigure(now time.Time, g *group, c Group, added bool) {
 	before := g.cfg
 	g.cfg = c
-	wasRefused := g.refuse
 	g.refuse, g.refusal = refusal(c)
-	if g.refusal.Event == syslog.CounterMode && g.refuse != wasRefused {
-		m.log(g.refusal)
-	}
 	if c.Rekey.Unicast != before.Rekey.Unicast {
 		if c.Rekey.Unicast {
 			m.log(syslog.KSRekeyTransUnicast.With(c.Name))
@@ -88,8 +85,13 @@ func (m *Machine) follow(now time.Time, g *group) {
 		m.dropKEK(g)
 	}
 	traffic, rekeys := policyDiffers(g.announced, g.cfg)
+	members := false
+	if !admissionOf(g.announced).equal(admissionOf(g.cfg)) {
+		members = g.kek != nil && g.revokes()
+		g.revoking = members
+	}
 	g.announced = g.cfg
-	if (traffic || rekeys) && g.changed() {
+	if (traffic || rekeys) && g.changed() || members {
 		m.log(syslog.PolicyChange.With(g.cfg.Name))
 	}
 }
@@ -118,10 +120,6 @@ func refusal(c Group) (string, syslog.Message) {
 		return because("sa ipsec is not configured")
 	}
 	for _, sa := range c.SAs {
-		if sa.Transform.CounterMode() {
-			reason := fmt.Sprintf("transform %v needs sender IDs", sa.Transform)
-			return reason, syslog.CounterMode.With(c.Name, sa.Transform)
-		}
 		permits := false
 		for _, a := range sa.ACEs {
 			permits = permits || a.Permit
@@ -132,6 +130,9 @@ func refusal(c Group) (string, syslog.Message) {
 		if !permits {
 			return because(fmt.Sprintf("access-list %s permits nothing", sa.ACLName))
 		}
+	}
+	if why := strongEnough(c); why != "" {
+		return because(why)
 	}
 	return "", syslog.Message{}
 }

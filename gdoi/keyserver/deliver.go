@@ -9,13 +9,6 @@ import (
 	"coterie/internal/syslog"
 )
 
-// Pacing of unicast rekeys, as policy.KEKMargin counts on it: a batch of members
-// every interval, so that neither this host nor the first link is flooded.
-const (
-	batchSize     = 50
-	batchInterval = 5 * time.Second
-)
-
 // silentLimit is how many rekeys in a row a member may leave unacknowledged.
 const silentLimit = 3
 
@@ -40,6 +33,10 @@ type flight struct {
 	waiting   int            // recipients that have neither acknowledged nor been given up
 	batches   batchHeap
 	done      bool
+	// farewell: it tells members to leave, those in gone that have not
+	// acknowledged it.
+	farewell bool
+	gone     memberTree
 }
 
 // batch is a range of recipients that are served together.
@@ -51,26 +48,33 @@ type batch struct {
 
 // awaits tells whether the flight still wants an acknowledgement of a member.
 func (f *flight) awaits(r *record) bool {
-	return !f.multicast.IsValid() && r.keyed && r.epoch < f.epoch && r.settled < f.epoch
+	return !f.farewell && !f.multicast.IsValid() && r.keyed && r.epoch < f.epoch && r.settled < f.epoch
 }
 
 // launch starts the delivery of a signed rekey.
 func (m *Machine) launch(now time.Time, g *group, p *push, datagram, plain []byte) {
 	g.overtake(m, now, p.kek)
-	f := &flight{kek: p.kek, seq: p.seq, epoch: p.epoch, data: datagram, started: now}
+	f := &flight{kek: p.kek, seq: p.seq, epoch: p.epoch, data: datagram, started: now, farewell: p.farewell, gone: p.gone}
 	g.stats.rekeys++
 	g.stats.lastRetransmits, g.stats.registrations, g.stats.last, g.stats.duration = 0, 0, now, 0
 	wording := ""
 	if p.replaced {
 		wording = "with policy-replace "
 	}
-	m.reserve(g, p.kek, p.seq)
+	m.reserve(now, g, p.kek, p.seq)
 	var first netip.AddrPort
 	if p.kek.rekey.Unicast {
-		m.log(syslog.KSSendUnicastRekey.With(wording, g.cfg.Name, g.cfg.Address, p.seq))
-		m.dropUnfit(now, g)
-		g.members.tree.Ascend(func(r *record) bool {
-			if f.awaits(r) {
+		members := g.members
+		if f.farewell {
+			members = f.gone
+			m.log(syslog.KSSendRemoval.With(g.cfg.Name, g.cfg.Address, p.seq))
+		} else {
+			m.log(syslog.KSSendUnicastRekey.With(wording, g.cfg.Name, g.cfg.Address, p.seq))
+			m.dropUnfit(now, g)
+			m.dropIncapable(now, g)
+		}
+		members.tree.Ascend(func(r *record) bool {
+			if f.farewell || f.awaits(r) {
 				if len(f.to) == 0 {
 					first = r.Remote
 				}
@@ -79,14 +83,19 @@ func (m *Machine) launch(now time.Time, g *group, p *push, datagram, plain []byt
 			return true
 		})
 		f.waiting = len(f.to)
-		for i := 0; i < len(f.to); i += batchSize {
-			at := now.Add(batchInterval * time.Duration(i/batchSize))
-			f.batches = append(f.batches, batch{at: at, from: i, to: min(i+batchSize, len(f.to))})
+		pace := max(p.pace, batchSize)
+		for i := 0; i < len(f.to); i += pace {
+			at := now.Add(batchInterval * time.Duration(i/pace))
+			f.batches = append(f.batches, batch{at: at, from: i, to: min(i+pace, len(f.to))})
 		}
 	} else {
 		first = p.kek.rekey.Multicast
 		f.multicast = first
-		m.log(syslog.KSSendMcastRekey.With(wording, g.cfg.Name, g.cfg.Address, first.Addr(), p.seq))
+		if f.farewell {
+			m.log(syslog.KSSendRemoval.With(g.cfg.Name, g.cfg.Address, p.seq))
+		} else {
+			m.log(syslog.KSSendMcastRekey.With(wording, g.cfg.Name, g.cfg.Address, first.Addr(), p.seq))
+		}
 		f.batches = batchHeap{{at: now}}
 	}
 	g.flights = append(g.flights, f)
@@ -99,26 +108,6 @@ func (m *Machine) launch(now time.Time, g *group, p *push, datagram, plain []byt
 	}
 }
 
-// dropUnfit stops rekeying members that could not read the policy in force:
-// they register again and are told why not.
-func (m *Machine) dropUnfit(now time.Time, g *group) {
-	if !hasDeny(g.force) {
-		return
-	}
-	var unfit []*record
-	g.members.tree.Ascend(func(r *record) bool {
-		if r.keyed && !r.understandsDeny() {
-			unfit = append(unfit, r)
-		}
-		return true
-	})
-	for _, r := range unfit {
-		c := *r
-		c.keyed = false
-		g.put(now, &c)
-	}
-}
-
 // overtake ends earlier rekeys under the same KEK: a member takes the later
 // one and ignores them. A rekey under an older KEK goes on, because its
 // members cannot read anything else. Members that had a whole period to
@@ -128,6 +117,7 @@ func (g *group) overtake(m *Machine, now time.Time, k *kek) {
 		if f.kek != k || f.done {
 			continue
 		}
+		m.hurry(now, g, f)
 		for _, b := range f.batches {
 			if b.copies == 0 || now.Before(b.at) && b.copies == 1 {
 				continue
@@ -139,6 +129,21 @@ func (g *group) overtake(m *Machine, now time.Time, k *kek) {
 		g.finish(now, f)
 	}
 	g.flights = slices.DeleteFunc(g.flights, func(f *flight) bool { return f.kek == k })
+}
+
+// hurry sends the first copy of a rekey to all members that have not had it:
+// others have its TEK and are going to encrypt with it.
+func (m *Machine) hurry(now time.Time, g *group, f *flight) {
+	for _, b := range f.batches {
+		if b.copies > 0 || f.multicast.IsValid() {
+			continue
+		}
+		for _, a := range f.to[b.from:b.to] {
+			if rec := g.recipient(f, a); rec != nil {
+				m.copyTo(now, g, f, rec, false)
+			}
+		}
+	}
 }
 
 // deliver sends what is due and forgets what is over.
@@ -165,7 +170,7 @@ func (m *Machine) fire(now time.Time, g *group, f *flight) {
 		}
 	case f.multicast.IsValid():
 		busy = true
-		m.reserve(g, f.kek, f.seq)
+		m.reserve(now, g, f.kek, f.seq)
 		m.emit(Send{Local: g.server(), Remote: f.multicast, Data: f.data})
 		if b.copies > 0 {
 			g.stats.retransmits++
@@ -173,9 +178,9 @@ func (m *Machine) fire(now time.Time, g *group, f *flight) {
 		}
 	default:
 		for _, a := range f.to[b.from:b.to] {
-			if rec := g.members.record(a); rec != nil && f.awaits(rec) {
+			if rec := g.recipient(f, a); rec != nil {
 				busy = true
-				m.copyTo(g, f, rec, b.copies > 0)
+				m.copyTo(now, g, f, rec, b.copies > 0)
 			}
 		}
 	}
@@ -197,7 +202,7 @@ func (m *Machine) fire(now time.Time, g *group, f *flight) {
 }
 
 // copyTo sends one member its copy.
-func (m *Machine) copyTo(g *group, f *flight, rec *record, again bool) {
+func (m *Machine) copyTo(now time.Time, g *group, f *flight, rec *record, again bool) {
 	c := *rec
 	if again {
 		c.RekeyRetries++
@@ -207,16 +212,23 @@ func (m *Machine) copyTo(g *group, f *flight, rec *record, again bool) {
 		c.RekeysSent++
 		c.SentSeq = push4(c.SentSeq, f.seq)
 	}
-	g.members.tree.ReplaceOrInsert(&c)
-	m.reserve(g, f.kek, f.seq)
+	if f.farewell {
+		f.gone.tree.ReplaceOrInsert(&c)
+	} else {
+		g.members.tree.ReplaceOrInsert(&c)
+		if !again {
+			m.keep(g, &c)
+		}
+	}
+	m.reserve(now, g, f.kek, f.seq)
 	m.emit(Send{Local: g.server(), Remote: c.Remote, Data: f.data})
 }
 
 // giveUp counts a rekey that a member did not acknowledge, and ejects one
 // that has missed too many and could have acknowledged.
 func (m *Machine) giveUp(now time.Time, g *group, f *flight, a netip.Addr) {
-	r := g.members.record(a)
-	if r == nil || !f.awaits(r) {
+	r := g.recipient(f, a)
+	if r == nil || f.farewell {
 		return
 	}
 	c := *r
@@ -226,6 +238,7 @@ func (m *Machine) giveUp(now time.Time, g *group, f *flight, a netip.Addr) {
 	g.put(now, &c)
 	if c.acks && c.silent >= silentLimit {
 		g.remove(now, a)
+		m.persistLater(Record{Group: g.cfg.Name, Key: memberKey(a)})
 		m.log(syslog.KSNackGMEject.With(a, g.cfg.Name))
 		if g.members.Len() == 0 {
 			m.log(syslog.KSLastGM.With(a, g.cfg.Name))
@@ -237,6 +250,7 @@ func (m *Machine) giveUp(now time.Time, g *group, f *flight, a netip.Addr) {
 // registration overlapped a rekey becomes one more recipient of it.
 func (g *group) put(now time.Time, r *record) {
 	old, had := g.members.tree.ReplaceOrInsert(r)
+	g.foreign += foreigner(r) - foreigner(old)
 	for _, f := range g.flights {
 		was, is := had && f.awaits(old), f.awaits(r)
 		switch {
@@ -263,6 +277,7 @@ func (g *group) remove(now time.Time, a netip.Addr) {
 	if !had {
 		return
 	}
+	g.foreign -= foreigner(old)
 	for _, f := range g.flights {
 		if f.awaits(old) {
 			f.waiting--

@@ -166,35 +166,40 @@ func TestPacing(t *testing.T) {
 	}
 }
 
-// A sequence number is on disk before it is used, 32 at a time, and after a
-// failed write the next copy tries again.
+// Keys and sequence number are on disk before a rekey leaves, numbers 32 at a
+// time, and after a failed write the next copy tries again.
 func TestSequenceNumberIsStoredFirst(t *testing.T) {
 	w := newWorld(t, testGroup())
 	m := w.newMember(2)
 	m.register(1234)
 	w.trace = nil
 	w.step(RekeyNow{})
-	if got := strings.Join(w.trace, " "); got != "Compute Persist Log Send PlainPush" {
+	if got := strings.Join(w.trace, " "); got != "Compute Persist Log Send PlainPush PersistLater" {
 		t.Errorf("order of duties: %s", got)
 	}
 	for range 40 {
 		w.step(RekeyNow{})
 	}
-	if len(w.persists) != 2 {
+	if len(w.persists) != 42 { // the first keys, and those of each rekey
 		t.Fatalf("%d records for 41 rekeys", len(w.persists))
 	}
 	spi := w.m.groups[0].kek.SPI
 	for i, p := range w.persists {
-		want := append(spi[:], 0, 0, 0, byte(33+32*i))
-		if r := p.Records[0]; r.Group != "GDOI-GROUP1" || !bytes.Equal(r.Value, want) {
-			t.Errorf("record %d: %x, want %x", i, p.Records[0].Value, want)
+		free := byte(33)
+		if i >= 33 {
+			free = 65
+		}
+		want := append(spi[:], 0, 0, 0, free)
+		if r := p.Records[1]; p.Records[0].Key != "state" || r.Group != "GDOI-GROUP1" || r.Key != "seq" || !bytes.Equal(r.Value, want) {
+			t.Errorf("record %d: %x, want %x", i, r.Value, want)
 		}
 	}
-	// 65 is not covered: its record fails, nothing goes out, and the
-	// retransmission stores it again.
+	// The record of 65 fails, nothing goes out, and the retransmission stores
+	// it again.
 	for range 23 {
 		w.step(RekeyNow{})
 	}
+	w.persists = nil
 	w.takeSends()
 	w.diskFull = true
 	w.step(RekeyNow{})
@@ -203,7 +208,7 @@ func TestSequenceNumberIsStoredFirst(t *testing.T) {
 	}
 	w.diskFull = false
 	w.run(10 * time.Second)
-	if n := len(w.persists); n != 4 || len(w.takeSends()) != 1 || m.seq != 65 {
+	if n := len(w.persists); n != 2 || len(w.takeSends()) != 1 || m.seq != 65 {
 		t.Errorf("%d records, member at SEQ %d", n, m.seq)
 	}
 }

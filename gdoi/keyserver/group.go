@@ -36,7 +36,20 @@ type group struct {
 	members memberTree
 	flights []*flight // oldest first
 	pending *push     // being signed
+	sids    senders
+	time    pseudotime
 	again   *rekeying // asked for while pending
+	under   *kek      // that the last rekey was sent under; nil: the present one
+	pace    int       // members in a batch of the next rekey
+	foreign int       // keyed members that do not understand deny entries
+	plain   plainLists
+	// admission is who was let in by the configuration at the last look.
+	admission admission
+	revoking  bool // the next rekey shuts a member out
+
+	started    bool   // it has had keys, in this life of the program
+	saved      uint64 // epoch whose keys are stored
+	unsavedSeq bool   // sequence numbers are used that are not stored as used
 
 	stats struct {
 		rekeys, retransmits, lastRetransmits, registrations uint64
@@ -74,14 +87,11 @@ func rekeyable(c Group) bool {
 
 // start makes the first keys of a group that has become complete.
 func (m *Machine) start(now time.Time, g *group) {
-	g.live, g.force, g.announced = true, g.cfg, g.cfg
-	g.epoch++
-	if rekeyable(g.force) {
-		m.newKEK(now, g)
+	if m.resume(now, g) {
+		return
 	}
-	for _, sa := range g.force.SAs {
-		g.teks = append(g.teks, m.newTEK(now, sa, g.force.ReceiveOnly))
-	}
+	g.live, g.started, g.force, g.announced = true, true, g.cfg, g.cfg
+	m.makeKeys(now, g)
 }
 
 // stop forgets keys and everything under way; members stay until dropped.
@@ -96,7 +106,7 @@ func (m *Machine) stop(g *group) {
 		delete(m.signing, g.pending.job)
 	}
 	m.pulls.forget(g)
-	g.live, g.kek, g.retired, g.teks, g.flights, g.pending, g.again = false, nil, nil, nil, nil, nil, nil
+	g.live, g.kek, g.under, g.retired, g.teks, g.flights, g.pending, g.again = false, nil, nil, nil, nil, nil, nil, nil
 	g.epoch++
 }
 
@@ -125,7 +135,7 @@ func (m *Machine) newKEK(now time.Time, g *group) {
 		k.SPI = [16]byte(m.env.Bytes(16))
 	}
 	m.byKEK[k.SPI] = g
-	g.kek = k
+	g.kek, g.under = k, nil
 }
 
 // newTEK makes the next generation of a `sa ipsec`.
@@ -202,28 +212,11 @@ func (k *kek) destination(port uint16) netip.AddrPort {
 	return k.rekey.Multicast
 }
 
-// clear is `clear crypto gdoi`: members are dropped and, unless only they are
-// meant, keys are made anew from the configuration as it is.
-func (m *Machine) clear(now time.Time, g *group, membersOnly bool) {
-	g.members = newMemberTree()
-	for _, f := range g.flights {
-		g.finish(now, f)
-	}
-	m.pulls.forget(g)
-	if membersOnly {
-		return
-	}
-	m.log(syslog.KSClearRegister.With(g.cfg.Name))
-	m.stop(g)
-	if g.refuse == "" {
-		m.start(now, g)
-	}
-}
-
 // policyDiffers compares what two configurations tell the members: of the
 // traffic, and of the rekeys.
 func policyDiffers(a, b Group) (traffic, rekeys bool) {
-	traffic = a.ReceiveOnly != b.ReceiveOnly || !slices.EqualFunc(a.SAs, b.SAs, sameSA)
+	traffic = a.ReceiveOnly != b.ReceiveOnly || !slices.EqualFunc(a.SAs, b.SAs, sameSA) ||
+		(counterMode(a) || counterMode(b)) && mediumByDefault(a.Size) != mediumByDefault(b.Size)
 	x, y := a.Rekey, b.Rekey
 	rekeys = rekeyable(a) != rekeyable(b) || x.Cipher != y.Cipher || x.SigHash != y.SigHash || x.Unicast != y.Unicast ||
 		!x.Unicast && x.Multicast != y.Multicast || x.Lifetime != y.Lifetime || !bytes.Equal(x.SPKI, y.SPKI)
@@ -242,17 +235,5 @@ func (g *group) changed() bool {
 		return false
 	}
 	traffic, rekeys := policyDiffers(g.force, g.cfg)
-	return traffic || rekeys && g.kek != nil
-}
-
-// hasDeny tells whether a policy needs members that understand deny ACEs.
-func hasDeny(c Group) bool {
-	for _, sa := range c.SAs {
-		for _, a := range sa.ACEs {
-			if !a.Permit {
-				return true
-			}
-		}
-	}
-	return false
+	return traffic || rekeys && g.kek != nil || g.revoking
 }

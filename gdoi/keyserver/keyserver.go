@@ -32,6 +32,20 @@
 // them. A new KEK travels under the old one, which goes on being retransmitted
 // and acknowledged beside whatever is sent under the new one.
 //
+// A member that an edited authorization shuts out turns the next rekey into a
+// removal of all (docs/adr/003-shutting-a-member-out.md). With one member in
+// the group that does not speak our extensions, every rekey is written for it.
+//
+// # What survives a crash
+//
+// Keys and sequence numbers are on disk before anything that they cover leaves
+// (Persist); members may lag (PersistLater). Restore, before the first
+// Configure, brings them back: a group goes on, under its KEK with the first
+// number that was not reserved, as soon as one of its name and identity is
+// complete, and all its members are sent the policy in force again. Where
+// anything is missing or damaged, or the RSA key is another one, it starts with
+// new keys, and a line says why.
+//
 // Acknowledgements are authenticated by a key that all members share (RFC 8263
 // KEK forms): a member can forge another's.
 package keyserver
@@ -119,12 +133,13 @@ type ClearWhat uint8
 
 // Objects of `clear crypto gdoi`.
 const (
-	ClearAll           ClearWhat = iota // clear crypto gdoi: members and keys
-	ClearMembers                        // ks members: they keep their keys a while and register again
-	ClearMembersNow                     // ks members now: they drop everything at once
-	ClearPolicy                         // ks policy: new keys from the configuration as it is
-	ClearReplay                         // ks replay: a new pseudotime epoch and new TEKs
-	ClearReplayCounter                  // ks replay counter: counters only
+	ClearAll            ClearWhat = iota // clear crypto gdoi: members and keys
+	ClearMembers                         // ks members: they keep their keys a while and register again
+	ClearMembersNow                      // ks members now: they drop everything at once
+	ClearPolicy                          // ks policy: new keys from the configuration as it is
+	ClearReplay                          // ks replay: a new pseudotime epoch and new TEKs
+	ClearReplayCounter                   // ks replay counter: counters only
+	ClearMemberCounters                  // ks members counters: of what each was sent
 )
 
 // Record is one durable fact of a group. An empty Value deletes it. Values hold
@@ -248,7 +263,9 @@ type GroupSnapshot struct {
 	KEK     KEKSnapshot
 	TEKs    []TEKSnapshot // newest first within each `sa ipsec`
 	Seq     uint32        // last used under this KEK
-	Members MemberTree
+	// SeqReserved is the first number that is not stored as used; 0: none is.
+	SeqReserved uint32
+	Members     MemberTree
 	// Rekey statistics.
 	RekeysSent, Retransmits uint64
 	LastRetransmits         uint64
@@ -266,11 +283,13 @@ type SenderIDSnapshot struct {
 	CounterMode bool // a transform of the group needs them
 	Size        policy.GroupSize
 	Identifiers []uint32 // configured
-	Current     uint32   // key server identifier in use
+	Current     uint32   // key server identifier in use, or the next one
 	Next        uint32   // next number under it
 	Used        []uint32 // identifiers whose numbers are all used
 	Epoch       uint64   // re-initializations
 	Left        bool     // something to give is left
+	InUse       bool     // a number of Current has been given out
+	Remaining   uint64   // numbers that are left
 }
 
 // ReplaySnapshot is `show crypto gdoi ks replay`.

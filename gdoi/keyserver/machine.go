@@ -19,8 +19,11 @@ type Machine struct {
 	byKEK    map[[16]byte]*group // by the SPI of each KEK that may still be acknowledged
 	due      dueHeap
 	pulls    pulls
-	signing  map[uint64]*push // by Job
-	writing  map[uint64]*kek  // by Persist
+	signing  map[uint64]*push  // by Job
+	writing  map[uint64]func() // by Persist: what to do when it fails; nil: nothing
+	later    []Record          // to be stored at the end of this Step
+	stored   map[string]*stored
+	lost     string // why nothing was restored
 	quiet    limiter
 	counters Counters
 	out      []Output
@@ -35,7 +38,7 @@ func New(e env.Env) *Machine {
 		byID:    map[policy.GroupID]*group{},
 		byKEK:   map[[16]byte]*group{},
 		signing: map[uint64]*push{},
-		writing: map[uint64]*kek{},
+		writing: map[uint64]func(){},
 		pulls:   newPulls(),
 		quiet:   limiter{},
 	}
@@ -66,15 +69,18 @@ func (m *Machine) Step(now time.Time, in Input) {
 		}
 	case Clear:
 		for _, g := range m.named(in.Group) {
-			m.clear(now, g, in.What == ClearMembers || in.What == ClearMembersNow)
+			m.clear(now, g, in.What)
 			m.schedule(g)
 		}
 	case Done:
 		m.signed(now, in)
 	case Persisted:
-		m.persisted(in)
+		m.persisted(now, in)
+	case Restore:
+		m.restore(now, in)
 	case Tick:
 	}
+	m.flush(now)
 }
 
 // Next is when the machine wants a Tick; zero is never.

@@ -6,6 +6,7 @@ import (
 
 	"coterie/crypto/isakmp"
 	"coterie/gdoi/wire"
+	"coterie/xfrm"
 )
 
 // pull is a registration that waits for its message 3.
@@ -16,6 +17,8 @@ type pull struct {
 	ni, nr []byte
 	info   *wire.Info
 	offer  offer
+	// foreign: the peer does not understand deny entries.
+	foreign bool
 }
 
 // offer is what message 2 promised and message 4 delivers, whatever has
@@ -25,6 +28,8 @@ type offer struct {
 	kek   *kek // nil: none
 	seq   uint32
 	keys  []wire.KeyPacket
+	sids  bool             // sender IDs come with the keys
+	time  *xfrm.Pseudotime // of message 2; nil: none
 }
 
 type pullKey struct {

@@ -1,13 +1,16 @@
 package keyserver
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"coterie/crypto/isakmp"
+	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
 	"coterie/internal/syslog"
 	"coterie/xfrm"
@@ -78,10 +81,26 @@ func (m *Machine) pull1(now time.Time, in Phase2) {
 		m.refuse(in, wire.NotifyInvalidID)
 		return
 	}
+	if g.cfg.Interfaces != nil && !slices.Contains(g.cfg.Interfaces, in.SA.Local.Addr()) {
+		m.counters.Unauthorized++
+		if m.quiet.allow(now, "interface "+g.cfg.Name, quietMember) {
+			m.log(syslog.UnregisteredInterface.With(g.cfg.Name))
+		}
+		m.refuse(in, wire.NotifyAuthenticationFailed)
+		return
+	}
 	if !authorized(g.cfg.Authorized, gm) {
 		m.counters.Unauthorized++
 		if m.quiet.allow(now, "auth "+g.cfg.Name+" "+gm.String(), quietMember) {
 			m.log(syslog.UnauthorizedIP.With(g.cfg.Name, gm))
+		}
+		m.refuse(in, wire.NotifyAuthenticationFailed)
+		return
+	}
+	if l := g.cfg.Identities; l != nil && !l.Matches(in.SA.Peer.Type, in.SA.Peer.Data, in.SA.Certificate) {
+		m.counters.Unauthorized++
+		if m.quiet.allow(now, "identity "+g.cfg.Name+" "+gm.String(), quietMember) {
+			m.log(syslog.UnauthorizedIdentity.With(g.cfg.Name, peerText(in.SA.Peer, gm)))
 		}
 		m.refuse(in, wire.NotifyAuthenticationFailed)
 		return
@@ -93,14 +112,26 @@ func (m *Machine) pull1(now time.Time, in Phase2) {
 		m.refuse(in, wire.NotifyNoProposalChosen)
 		return
 	}
-	if hasDeny(g.force) && in.SA.Capabilities&isakmp.CapDenyACE == 0 {
+	if what := g.unreadable(); what != "" && !readsDeny(in.SA) {
 		if m.quiet.allow(now, "deny "+g.cfg.Name+" "+gm.String(), quietMember) {
-			m.log(syslog.RejectGMVersion.With(gm, g.cfg.Name, "deny entries in the group's access-list"))
+			m.log(syslog.RejectGMVersion.With(gm, g.cfg.Name, what))
 		}
 		m.refuse(in, wire.NotifyNoProposalChosen)
 		return
 	}
-	p := &pull{key: pullKey{in.SA.ID, in.MessageID}, group: g, ni: append([]byte(nil), msg.Nonce...), info: msg.Info}
+	if what := g.lacking(in.SA.Foreign, in.SA.Capabilities); what != "" {
+		if m.quiet.allow(now, "feature "+g.cfg.Name+" "+gm.String(), quietMember) {
+			m.log(syslog.RejectGMVersion.With(gm, g.cfg.Name, what))
+		}
+		m.refuse(in, wire.NotifyNoProposalChosen)
+		return
+	}
+	if !m.offerSIDs(now, g) {
+		m.refuse(in, wire.NotifyNoProposalChosen)
+		return
+	}
+	p := &pull{key: pullKey{in.SA.ID, in.MessageID}, group: g, ni: append([]byte(nil), msg.Nonce...), info: msg.Info, foreign: !readsDeny(in.SA)}
+	p.offer.time, p.offer.sids = m.tellTime(now, g), g.needsSID()
 	sa, err := p.makeOffer(now, g)
 	var first uint8
 	var chain []byte
@@ -115,6 +146,7 @@ func (m *Machine) pull1(now time.Time, in Phase2) {
 		m.refuse(in, wire.NotifyNoProposalChosen)
 		return
 	}
+	m.save(now, g)
 	m.pulls.add(now, p)
 	m.debugf(syslog.DebugKSRegistration, syslog.LevelEvent, "GDOI:KS REGISTRATION:(%s:%d):policy of epoch %d offered to %v", g.cfg.Name, in.SA.ID, p.offer.epoch, gm)
 	m.exchange(in, first, chain)
@@ -129,7 +161,7 @@ func (m *Machine) exchange(in Phase2, first uint8, chain []byte) {
 // makeOffer writes the policy in force with the lifetimes that remain. A new
 // member also gets the older generations, to decrypt what others still send.
 func (p *pull) makeOffer(now time.Time, g *group) (wire.SA, error) {
-	w := wire.Policy{Server: g.server(), HasTEKs: true}
+	w := wire.Policy{Server: g.server(), HasTEKs: true, Pseudotime: p.offer.time}
 	p.offer.epoch = g.epoch
 	if g.kek != nil {
 		w.KEK, w.Rekey = &g.kek.KEK, g.kek.destination(g.cfg.Port)
@@ -140,7 +172,7 @@ func (p *pull) makeOffer(now time.Time, g *group) (wire.SA, error) {
 		if g.current(t.SA) == nil || !now.Before(t.end) {
 			continue
 		}
-		w.TEKs = append(w.TEKs, t.wirePolicy())
+		w.TEKs = append(w.TEKs, g.tell(t, p.foreign))
 		older = older || t.superseded
 	}
 	if delay := g.active.Sub(now); older && delay > 0 {
@@ -156,13 +188,18 @@ func (p *pull) makeOffer(now time.Time, g *group) (wire.SA, error) {
 func (m *Machine) pull3(now time.Time, in Phase2, p *pull) {
 	msg, err := wire.ParsePull3(in.SA.PRF, in.MessageID, p.ni, p.nr, in.First, in.Payloads)
 	if err != nil {
-		m.refuseBad(now, in, err, wire.NotifyInvalidHash)
+		m.refuseBad(now, in, err, 0) // a forger must not end the exchange
+		return
+	}
+	m.pulls.finish(p)
+	kd, ids, ok := m.addSIDs(now, p, msg.GAP)
+	if !ok {
+		m.refuse(in, wire.NotifyNoProposalChosen)
 		return
 	}
 	first, chain, err := wire.BuildPull4(in.SA.PRF, in.MessageID, p.ni, p.nr, wire.Pull4{
-		Seq: p.offer.seq, HasSeq: p.offer.kek != nil, KD: p.offer.keys,
+		Seq: p.offer.seq, HasSeq: p.offer.kek != nil, KD: kd,
 	})
-	m.pulls.finish(p)
 	if err != nil {
 		m.counters.Malformed++
 		m.refuse(in, wire.NotifyOf(err))
@@ -172,17 +209,21 @@ func (m *Machine) pull3(now time.Time, in Phase2, p *pull) {
 		p.info = msg.Info
 	}
 	m.exchange(in, first, chain)
-	m.register(now, in, p)
+	m.register(now, in, p, ids)
 }
 
 // register enters the member into the database, or renews its entry.
-func (m *Machine) register(now time.Time, in Phase2, p *pull) {
+func (m *Machine) register(now time.Time, in Phase2, p *pull, ids policy.SenderIDs) {
 	g, gm := p.group, in.SA.Remote.Addr()
 	r := &record{MemberSnapshot: MemberSnapshot{Address: gm, Version: "unknown"}}
 	if old := g.members.record(gm); old != nil {
 		*r = *old
 	}
 	r.Remote, r.Registered, r.Foreign = in.SA.Remote, now, in.SA.Foreign
+	r.SenderID, r.SIDBits, r.SIDCount = 0, ids.Bits, uint8(len(ids.Values))
+	if len(ids.Values) > 0 {
+		r.SenderID = ids.Values[0]
+	}
 	if p.info != nil {
 		r.Hostname = p.info.Hostname
 		if p.info.Version != "" {
@@ -190,12 +231,15 @@ func (m *Machine) register(now time.Time, in Phase2, p *pull) {
 		}
 	}
 	r.identity, r.caps = in.SA.Peer, in.SA.Capabilities
+	r.identity.Data = bytes.Clone(r.identity.Data) // not the whole message
 	r.keyed, r.epoch, r.acked, r.settled, r.silent = p.offer.kek != nil, p.offer.epoch, 0, 0, 0
 	r.acks = r.acks || r.caps&isakmp.CapPushAck != 0
 	if g.members.Len() == 0 {
 		m.log(syslog.KSFirstGM.With(gm, g.cfg.Name))
 	}
+	g.left(now, gm)
 	g.put(now, r)
+	m.keep(g, r)
 	g.stats.registrations++
 	m.log(syslog.KSRegsCompl.With(g.cfg.Name, gm))
 	m.schedule(g) // one more member, and perhaps a rekey that it must be sent

@@ -100,10 +100,30 @@ func TestRefusals(t *testing.T) {
 		{"incomplete", func(g *Group) { g.Incomplete = "transform-set TS of profile P does not exist" }, nil, 1234, wire.NotifyNoProposalChosen,
 			[]string{"%GDOI-3-KS_INCOMPLETE_CFG: Key server of group GDOI-GROUP1 cannot serve: transform-set TS of profile P does not exist"}, nil},
 		{"counter mode", func(g *Group) { g.SAs[0].Transform = suite.Transform{Cipher: suite.ESPGCM256} }, nil, 1234, wire.NotifyNoProposalChosen,
-			[]string{"%GDOI-3-COUNTER_MODE_REFUSED: Group GDOI-GROUP1: transform esp-gcm 256 needs sender IDs, which this key server cannot hand out; no TEK is created"}, nil},
-		{"deny entries and a foreign member", func(g *Group) { g.SAs[0].ACEs = []xfrm.ACE{ace(false, 6), ace(true, 0)} },
+			[]string{"%GDOI-3-KS_NO_SID_AVAILABLE: GMs for group GDOI-GROUP1 need SIDs but this KS has no KS SIDs configured or no more SIDs available."}, nil},
+		{"time-based anti-replay and a foreign member", func(g *Group) {
+			g.SAs[0].Replay = policy.Replay{Method: policy.ReplayTime, TimeWindow: 5 * time.Second}
+		},
 			func(m *member) { m.sa.Foreign, m.sa.Capabilities = true, 0 }, 1234, wire.NotifyNoProposalChosen,
-			[]string{"%GDOI-4-REJECT_GM_VERSION_REGISTER: Reject registration of GM 10.0.0.2 in group GDOI-GROUP1 as it does not support these GETVPN features enabled: deny entries in the group's access-list"}, nil},
+			[]string{"%GDOI-4-REJECT_GM_VERSION_REGISTER: Reject registration of GM 10.0.0.2 in group GDOI-GROUP1 as it does not support these GETVPN features enabled: Time Based Anti-Replay"}, nil},
+		{"long lifetime and a foreign member", func(g *Group) { g.SAs[0].Lifetime = 25 * time.Hour },
+			func(m *member) { m.sa.Foreign, m.sa.Capabilities = true, 0 }, 1234, wire.NotifyNoProposalChosen,
+			[]string{"%GDOI-4-REJECT_GM_VERSION_REGISTER: Reject registration of GM 10.0.0.2 in group GDOI-GROUP1 as it does not support these GETVPN features enabled: Long SA Lifetime"}, nil},
+		{"long lifetime without AES", func(g *Group) {
+			g.SAs[0].Lifetime, g.SAs[0].Transform.Cipher = 25*time.Hour, suite.ESP3DES
+		}, nil, 1234, wire.NotifyNoProposalChosen,
+			[]string{"%GDOI-3-KS_INCOMPLETE_CFG: Key server of group GDOI-GROUP1 cannot serve: a lifetime of more than a day needs a transform with AES"}, nil},
+		{"long rekey lifetime without AES", func(g *Group) {
+			g.Rekey.Lifetime, g.Rekey.Cipher = 25*time.Hour, suite.TripleDES
+		}, nil, 1234, wire.NotifyNoProposalChosen,
+			[]string{"%GDOI-3-KS_INCOMPLETE_CFG: Key server of group GDOI-GROUP1 cannot serve: a rekey lifetime of more than a day needs rekey algorithm aes"}, nil},
+		{"time-based anti-replay without integrity", func(g *Group) {
+			g.SAs[0].Transform.Auth, g.SAs[0].Replay = suite.ESPAuthNone, policy.Replay{Method: policy.ReplayTime, TimeWindow: time.Second}
+		}, nil, 1234, wire.NotifyNoProposalChosen,
+			[]string{"%GDOI-3-KS_INCOMPLETE_CFG: Key server of group GDOI-GROUP1 cannot serve: replay time needs a transform with integrity"}, nil},
+		{"deny entries and a foreign member", func(g *Group) { g.SAs[0].ACEs = []xfrm.ACE{ace(false, 17), tcpPorts(80, 112)} },
+			func(m *member) { m.sa.Foreign, m.sa.Capabilities = true, 0 }, 1234, wire.NotifyNoProposalChosen,
+			[]string{"%GDOI-4-REJECT_GM_VERSION_REGISTER: Reject registration of GM 10.0.0.2 in group GDOI-GROUP1 as it does not support these GETVPN features enabled: deny entries or port ranges of access-list getvpn-acl (it has a range of more than 32 ports)"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,14 +177,14 @@ func TestWrongHashes(t *testing.T) {
 	}
 	w.wantLogs("%GDOI-4-KS_HASH_FAIL: Registration: Bad(No) Hash in Message sent by the GM 10.0.0.2 to KS 192.168.1.254")
 
-	// HASH(3): INVALID-HASH-INFORMATION, and the registration stays open for the right one.
+	// HASH(3): silence, and the registration stays open for the right one.
 	w.run(time.Minute)
 	if !m.pull1(1234) {
 		t.Fatal("refused")
 	}
 	_, chain, _ = wire.BuildPull3(bad, m.mid, m.ni, m.nr, wire.Pull3{})
 	m.send(wire.PayloadHash, chain)
-	if w.answer != nil || w.refused[1].Notify != wire.NotifyInvalidHash || w.group().Members.Len() != 0 {
+	if w.answer != nil || w.refused[1].Notify != 0 || w.group().Members.Len() != 0 {
 		t.Fatalf("answer %v refused %+v", w.answer, w.refused)
 	}
 	w.wantLogs("%GDOI-4-KS_HASH_FAIL: Registration: Bad(No) Hash in Message sent by the GM 10.0.0.2 to KS 192.168.1.254")
@@ -278,4 +298,10 @@ func TestUnfinishedRegistrationsAreBounded(t *testing.T) {
 	if len(p.byKey) != 0 || len(p.queue) != 0 {
 		t.Errorf("%d kept after their time", len(p.byKey))
 	}
+}
+
+func tcpPorts(lo, hi uint16) xfrm.ACE {
+	a := ace(true, 6)
+	a.Dst.Ports = xfrm.PortRange{Lo: lo, Hi: hi}
+	return a
 }

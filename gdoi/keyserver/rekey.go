@@ -17,6 +17,7 @@ type rekeying struct {
 	all        bool  // every TEK
 	replaceNow bool  // members drop the old TEKs at once
 	operator   bool  // asked for by command: sent even if nobody listens
+	resync     bool  // after a restart: the policy in force once more
 }
 
 // push is a rekey that has been decided on and not yet been signed. The
@@ -31,6 +32,11 @@ type push struct {
 	epoch    uint64
 	built    time.Time
 	replaced bool // the policy changed, or the old TEKs go at once
+	pace     int  // members in a batch
+	// farewell says that it tells members to leave: those in gone, which have
+	// been taken out of the group.
+	farewell bool
+	gone     memberTree
 }
 
 // seqLimit is where a KEK is replaced because its sequence numbers run out.
@@ -63,18 +69,31 @@ func (m *Machine) rekeyNow(now time.Time, g *group, replaceNow bool) {
 func (m *Machine) rekey(now time.Time, g *group, r rekeying) {
 	var traffic, rekeys bool
 	old := g.force
-	if g.refuse == "" {
+	if g.refuse == "" && !r.resync {
+		if g.kek != nil && g.revokes() {
+			m.dismiss(now, g, r.replaceNow) // no rekey can leave a member out
+			return
+		}
 		traffic, rekeys = policyDiffers(g.force, g.cfg)
+		m.converted(g)
 		g.force, g.announced = g.cfg, g.cfg
+		if g.resized() {
+			m.reinitialize(now, g, "Group size has changed")
+			return
+		}
+	}
+	if r.replaceNow && g.time.anew {
+		m.clearTime(now, g)
 	}
 	g.epoch++
+	g.pace = batchSize
 	replaced, dropped := m.replaceTEKs(now, g, old, r)
 	w := wire.Policy{Server: g.server(), HasTEKs: true}
 	if traffic && !r.replaceNow {
 		// Old TEKs protect traffic that the policy no longer wants protected so.
 		w.DTD = g.shorten(now)
 	}
-	if replaced {
+	if replaced || r.resync && now.Before(g.active) {
 		w.ATD = g.activation(now, r.replaceNow)
 	}
 	k := g.kek
@@ -82,9 +101,14 @@ func (m *Machine) rekey(now time.Time, g *group, r rekeying) {
 		return
 	}
 	switch {
+	case r.resync && g.under != nil:
+		k = g.under
+		w.KEK, w.Rekey = &g.kek.KEK, g.kek.destination(g.cfg.Port)
 	case !r.kek && !rekeys && k.seq < seqLimit:
+		g.under = nil
 	case rekeyable(g.force):
 		m.newKEK(now, g)
+		g.under = k
 		w.KEK, w.Rekey = &g.kek.KEK, g.kek.destination(g.cfg.Port)
 	default: // the last rekey: the new configuration allows none
 		g.retired, g.kek = append(g.retired, k), nil
@@ -92,13 +116,16 @@ func (m *Machine) rekey(now time.Time, g *group, r rekeying) {
 	if g.members.Len() == 0 && !r.operator {
 		return // nobody to tell
 	}
+	foreign := g.foreign > 0 && g.unreadable() == ""
 	for _, sa := range g.force.SAs {
 		if t := g.current(sa.Number); t != nil {
-			w.TEKs = append(w.TEKs, t.wirePolicy())
+			w.TEKs = append(w.TEKs, g.tell(t, foreign))
 		}
 	}
+	w.Pseudotime = m.tellTime(now, g)
+	g.toldAll(now)
 	k.seq++
-	p := &push{group: g, kek: k, seq: k.seq, epoch: g.epoch, built: now, replaced: traffic || rekeys || r.replaceNow}
+	p := &push{group: g, kek: k, seq: k.seq, epoch: g.epoch, built: now, replaced: traffic || rekeys || r.replaceNow, pace: g.pace}
 	msg := wire.Push{Seq: p.seq, Form: m.cfg.Form}
 	if r.replaceNow {
 		msg.Deletes = []wire.Delete{wire.DeleteTEKs(dropped...)}
@@ -176,35 +203,6 @@ func (g *group) shorten(now time.Time) *time.Duration {
 	return &left
 }
 
-// activation is how long members wait before they encrypt with new TEKs, nil
-// for what they do by themselves. The old TEKs must outlive it: a rekey to many
-// members takes longer to deliver than members wait. Without a KEK nobody is
-// told, and members change over when the old TEKs are about to end.
-func (g *group) activation(now time.Time, replaceNow bool) *time.Duration {
-	var left time.Duration // of the old TEK that ends first
-	for _, t := range g.teks {
-		if t.superseded && t.end.After(now) && (left == 0 || t.end.Sub(now) < left) {
-			left = t.end.Sub(now)
-		}
-	}
-	delay := min(wire.DefaultActivationDelay, left)
-	switch {
-	case left == 0 || replaceNow:
-		delay = 0
-	case g.kek == nil:
-		delay = max(0, left-wire.DefaultActivationDelay)
-	case g.kek.rekey.Unicast:
-		delivery := batchInterval * time.Duration((g.members.Len()+batchSize-1)/batchSize)
-		delivery += g.cfg.Rekey.Retransmit * time.Duration(g.cfg.Rekey.Count)
-		delay = max(delay, min(delivery, left-time.Minute))
-	}
-	g.active = now.Add(delay)
-	if delay == wire.DefaultActivationDelay || left == 0 || replaceNow {
-		return nil
-	}
-	return &delay
-}
-
 // sign has the signature made elsewhere.
 func (m *Machine) sign(p *push) {
 	m.lastJob++
@@ -237,42 +235,19 @@ func (m *Machine) signed(now time.Time, in Done) {
 	datagram, plain, err := p.unsigned.Finish(signature)
 	if err != nil {
 		m.debugf(syslog.DebugKSRekey, syslog.LevelError, "GDOI:KS REKEY:(%s):seq # %d is not signed: %v (%v)", g.cfg.Name, p.seq, in.Result, err)
-		p.retry = now.Add(signRetry)
-		m.schedule(g)
+		if g.pending == p {
+			p.retry = now.Add(signRetry)
+			m.schedule(g)
+		}
 		return
 	}
-	g.pending = nil
+	if g.pending == p {
+		g.pending = nil
+	}
 	m.launch(now, g, p, datagram, plain)
-	if r := g.again; r != nil {
+	if r := g.again; r != nil && g.pending == nil {
 		g.again = nil
 		m.rekey(now, g, *r)
 	}
 	m.schedule(g)
-}
-
-// reserveAhead is how many sequence numbers one record covers: fewer writes,
-// and after a crash a number is skipped rather than used again.
-const reserveAhead = 32
-
-// reserve makes sure that seq is on disk as used before it is: the KEK's SPI
-// and the first number that is still free, four octets.
-func (m *Machine) reserve(g *group, k *kek, seq uint32) {
-	if seq < k.reserved {
-		return
-	}
-	k.reserved = seq + reserveAhead
-	m.lastPersist++
-	m.writing[m.lastPersist] = k
-	value := append(append([]byte(nil), k.SPI[:]...), byte(k.reserved>>24), byte(k.reserved>>16), byte(k.reserved>>8), byte(k.reserved))
-	m.emit(Persist{Number: m.lastPersist, Records: []Record{{Group: g.cfg.Name, Key: "seq", Value: value}}})
-}
-
-// persisted takes the fate of a record. When it failed, what was to follow it
-// has been dropped, and the next copy tries again.
-func (m *Machine) persisted(in Persisted) {
-	k := m.writing[in.Number]
-	delete(m.writing, in.Number)
-	if k != nil && in.Err != nil {
-		k.reserved = 0
-	}
 }

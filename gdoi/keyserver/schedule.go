@@ -56,7 +56,7 @@ func (g *group) next() time.Time {
 	if g.pending != nil {
 		next = earliest(next, g.pending.retry)
 	}
-	return next
+	return earliest(next, g.nextTime())
 }
 
 // minimumShare is the part of its life that a key is kept whatever the margins
@@ -81,6 +81,7 @@ func (g *group) tekRekeyAt(t *tek) time.Time {
 
 // advance does what is due by now.
 func (m *Machine) advance(now time.Time, g *group) {
+	defer m.advanceTime(now, g) // a rekey that is due says the pseudotime too
 	if p := g.pending; p != nil && !p.retry.IsZero() && !now.Before(p.retry) {
 		m.sign(p)
 	}

@@ -27,10 +27,12 @@ func (g *group) snapshot(now time.Time) GroupSnapshot {
 		LastRekey:               g.stats.last,
 		LastRekeyDuration:       g.stats.duration,
 		RegistrationsAfterRekey: g.stats.registrations,
+		SenderIDs:               g.sids.snapshot(g.cfg, g.needsSID()),
+		Replay:                  g.time.snapshot(now, timed(g.force)),
 	}
 	s.Config.Rekey.Signer = nil
 	if k := g.kek; k != nil {
-		s.HasKEK, s.Seq = true, k.seq
+		s.HasKEK, s.Seq, s.SeqReserved = true, k.seq, k.reserved
 		s.KEK = KEKSnapshot{
 			SPI:          k.SPI,
 			Cipher:       k.Cipher,

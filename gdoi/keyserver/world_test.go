@@ -89,7 +89,8 @@ type world struct {
 	noSign   bool // hold signatures back
 	held     []Compute
 	diskFull bool
-	quick    bool // members neither verify nor keep anything but the last SEQ
+	disk     map[[2]string][]byte // by group and key
+	quick    bool                 // members neither verify nor keep anything but the last SEQ
 }
 
 func newWorld(t testing.TB, groups ...Group) *world {
@@ -129,8 +130,11 @@ func (w *world) drain() {
 					w.m.Step(w.now, Persisted{o.Number, errors.New("disk full")})
 					out = out[:i]
 				} else {
+					w.store(o.Records)
 					w.m.Step(w.now, Persisted{o.Number, nil})
 				}
+			case PersistLater:
+				w.store(o.Records)
 			case Compute:
 				if w.noSign {
 					w.held = append(w.held, o)
@@ -209,7 +213,10 @@ type member struct {
 	teks    []policy.TEK // newest first
 	pushes  []*wire.ReceivedPush
 	ignored int // PUSHes it could not use
-	mute    bool
+	left    int // times it was told to leave, and how late it may
+
+	leaveAfter time.Duration
+	mute       bool
 }
 
 // newMember is a peer with an established phase 1 and all our capabilities.
@@ -331,6 +338,9 @@ func (m *member) apply(p *wire.ReceivedPush) {
 			m.teks = slices.DeleteFunc(m.teks, func(t policy.TEK) bool { return t.SPI == spi })
 		}
 	}
+	if m.leave(p) {
+		return
+	}
 	w, err := wire.DecodeSA(*p.SA, m.w.now)
 	if err != nil {
 		t.Fatal(err)
@@ -355,6 +365,32 @@ func (m *member) apply(p *wire.ReceivedPush) {
 	if w.KEK != nil && w.KEK.SPI != m.kek.SPI {
 		m.kek, m.seq = w.KEK, 0
 	}
+}
+
+// leave does what a Delete of everything without an SA of its own asks for.
+func (m *member) leave(p *wire.ReceivedPush) bool {
+	if len(p.Deletes) != 2 || p.SA != nil && len(p.SA.SAT) > 0 {
+		return false
+	}
+	if !p.Deletes[0].All() || p.Deletes[0].Protocol != wire.ProtoESP || !p.Deletes[1].All() || p.Deletes[1].Protocol != wire.ProtoKEK {
+		m.w.t.Fatalf("Deletes %+v", p.Deletes)
+	}
+	m.left, m.leaveAfter = m.left+1, 0
+	if p.SA == nil {
+		m.teks = nil
+		return true
+	}
+	w, err := wire.DecodeSA(*p.SA, m.w.now)
+	if err != nil || w.DTD == nil {
+		m.w.t.Fatalf("%+v, %v", p.SA, err)
+	}
+	m.leaveAfter = *w.DTD
+	for i, old := range m.teks {
+		if end := m.w.now.Add(*w.DTD); end.Before(old.Expires()) {
+			m.teks[i].Lifetime = end.Sub(old.Created)
+		}
+	}
+	return true
 }
 
 // holds tells whether the member can decrypt under an SPI.

@@ -2,9 +2,11 @@ package member
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
+	"coterie/gdoi/policy"
 	"coterie/internal/secret"
 	"coterie/internal/syslog"
 	"coterie/xfrm"
@@ -16,16 +18,25 @@ type layout struct {
 	direction xfrm.Direction
 	rules     []xfrm.Policy
 	sas       []placed
+	clock     xfrm.PseudoClock
 }
 
 type placed struct {
-	spi uint32
-	end time.Time
+	spi    uint32
+	end    time.Time
+	sender uint32
+	bits   uint8
 }
 
 func (a layout) equal(b layout) bool {
-	return a.direction == b.direction && slices.Equal(a.rules, b.rules) &&
-		slices.EqualFunc(a.sas, b.sas, func(x, y placed) bool { return x.spi == y.spi && x.end.Equal(y.end) })
+	return a.direction == b.direction && slices.Equal(a.rules, b.rules) && sameClock(a.clock, b.clock) &&
+		slices.EqualFunc(a.sas, b.sas, func(x, y placed) bool {
+			return x.spi == y.spi && x.end.Equal(y.end) && x.sender == y.sender && x.bits == y.bits
+		})
+}
+
+func sameClock(a, b xfrm.PseudoClock) bool {
+	return a.At == b.At && a.Base.Equal(b.Base) && a.Owed == b.Owed
 }
 
 // direction is the override, `passive`, or what the key server says.
@@ -43,6 +54,9 @@ func (m *Machine) direction() xfrm.Direction {
 
 func (m *Machine) layout(now time.Time) layout {
 	l := layout{direction: m.direction()}
+	if m.replayWindow() > 0 {
+		l.clock = m.clock.PseudoClock
+	}
 	for _, r := range m.rules {
 		p := xfrm.Policy{ACE: r.ACE}
 		if r.Permit {
@@ -50,8 +64,10 @@ func (m *Machine) layout(now time.Time) layout {
 		}
 		l.rules = append(l.rules, p)
 	}
-	for _, t := range m.teks {
-		l.sas = append(l.sas, placed{t.SPI, t.end})
+	for i := range m.teks {
+		t := &m.teks[i]
+		id, bits := m.sender(t)
+		l.sas = append(l.sas, placed{t.SPI, t.end, id, bits})
 	}
 	return l
 }
@@ -59,10 +75,14 @@ func (m *Machine) layout(now time.Time) layout {
 // xfrmGroup is the layout with copies of the keys: ours are wiped when they
 // end, at a time of our own.
 func (m *Machine) xfrmGroup(l layout) xfrm.Group {
-	g := xfrm.Group{Key: m.cfg.Key, Direction: l.direction, Policies: l.rules}
-	for _, t := range m.teks {
-		g.SAs = append(g.SAs, xfrm.SA{SPI: t.SPI, Transform: t.Transform, CipherKey: copied(t.CipherKey), AuthKey: copied(t.AuthKey),
-			Expires: t.end, Transport: t.Transport})
+	g := xfrm.Group{Key: m.cfg.Key, Direction: l.direction, Policies: l.rules, Clock: l.clock}
+	for i, t := range m.teks {
+		sa := xfrm.SA{SPI: t.SPI, Transform: t.Transform, CipherKey: copied(t.CipherKey), AuthKey: copied(t.AuthKey),
+			Expires: t.end, Transport: t.Transport, SenderID: l.sas[i].sender, SIDBits: l.sas[i].bits}
+		if r := t.Replay; r.Method == policy.ReplayTime {
+			sa.TBAR, sa.Window = cmp.Or(r.Encoding, xfrm.TBARSequence), r.TimeWindow
+		}
+		g.SAs = append(g.SAs, sa)
 	}
 	return g
 }
@@ -81,7 +101,7 @@ func (m *Machine) place(now time.Time, then ...Output) {
 		}
 		return
 	}
-	m.installed, m.present = l, true
+	m.installed, m.present, m.open = l, true, false
 	m.number++
 	m.waiting = append(m.waiting, install{m.number, then, m.registered})
 	m.emit(Install{Number: m.number, Group: m.xfrmGroup(l)})
@@ -129,7 +149,7 @@ func (m *Machine) evaluate(now time.Time) {
 	default:
 		// The last TEK is gone: no policy is left, and an attempt that runs
 		// already goes on.
-		m.drop(m.cfg.Key)
+		m.runOut()
 		m.log(syslog.GMReRegister.With(m.group()))
 		if m.try == nil && m.retryAt.IsZero() {
 			m.start(now)

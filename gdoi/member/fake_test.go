@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,7 @@ type lab struct {
 	accepted  int
 	refused   []uint16
 	connects  []netip.Addr
+	joins     []netip.AddrPort // an invalid one is a leave
 }
 
 type timer struct {
@@ -116,6 +118,8 @@ func (l *lab) perform(o Output) bool {
 	case Remove:
 		l.removed++
 		l.installed = nil
+	case Join:
+		l.joins = append(l.joins, o.Group)
 	case Send:
 		l.sent = append(l.sent, o)
 	case Log:
@@ -252,6 +256,14 @@ type fakeServer struct {
 	silentAt  int // message that is not answered
 	noSEQ     bool
 
+	// Sender IDs: each registration gets the next one of sidBits bits; 0: none.
+	sidBits   uint8
+	lastSID   uint32
+	sidsAsked int
+	// Pseudotime: what the clock of the group shows at a time; nil: there is none.
+	pseudotime func(time.Time) xfrm.Pseudotime
+	up, down   time.Duration // how long messages travel, besides 1 ms
+
 	ni, nr  []byte
 	message int
 	kd      []wire.KeyPacket
@@ -324,6 +336,10 @@ func (s *fakeServer) policy(kek bool) wire.Policy {
 	if kek {
 		p.KEK = &s.kek
 	}
+	if s.pseudotime != nil {
+		t := s.pseudotime(s.l.now.Add(s.up))
+		p.Pseudotime = &t
+	}
 	return p
 }
 
@@ -348,11 +364,18 @@ func (s *fakeServer) answer(in isakmp.Exchange2) {
 		first, chain, err = wire.BuildPull2(testPRF, in.MessageID, s.ni, wire.Pull2{Nonce: s.nr, SA: sa})
 	} else {
 		number = 4
-		if _, err := wire.ParsePull3(testPRF, in.MessageID, s.ni, s.nr, in.First, in.Payloads); err != nil {
-			s.t.Fatalf("neither message 1 (%v) nor 3 (%v)", err1, err)
+		m3, err3 := wire.ParsePull3(testPRF, in.MessageID, s.ni, s.nr, in.First, in.Payloads)
+		if err3 != nil {
+			s.t.Fatalf("neither message 1 (%v) nor 3 (%v)", err1, err3)
+		}
+		s.sidsAsked = wire.SenderIDsWanted(m3.GAP)
+		kd := s.kd
+		if s.sidBits > 0 {
+			s.lastSID++
+			kd = append(slices.Clone(kd), wire.SenderIDPacket(policy.SenderIDs{Bits: s.sidBits, Values: []uint32{s.lastSID}}))
 		}
 		first, chain, err = wire.BuildPull4(testPRF, in.MessageID, s.ni, s.nr,
-			wire.Pull4{Seq: s.seq, HasSeq: s.kek.Lifetime > 0 && !s.noSEQ, KD: s.kd})
+			wire.Pull4{Seq: s.seq, HasSeq: s.kek.Lifetime > 0 && !s.noSEQ, KD: kd})
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -375,7 +398,7 @@ func (s *fakeServer) answer(in isakmp.Exchange2) {
 			s.l.step(Phase2Failed{isakmp.Phase2Failed{SA: in.SA, MessageID: in.MessageID, Reason: isakmp.ReasonNoAnswer}})
 		})
 	default:
-		s.l.after(time.Millisecond, func() {
+		s.l.after(s.up+s.down+time.Millisecond, func() {
 			s.l.step(Phase2{isakmp.Phase2{SA: sa, Exchange: isakmp.ExchangePull, MessageID: in.MessageID, First: first, Payloads: chain}})
 		})
 	}

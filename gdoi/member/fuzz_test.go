@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"coterie/crypto/isakmp"
+	"coterie/gdoi/policy"
+	"coterie/gdoi/wire"
 	"coterie/internal/secret"
+	"coterie/xfrm"
 )
 
 func secretOf(b []byte) secret.Bytes { return secret.New(b) }
@@ -26,7 +29,7 @@ func FuzzInputs(f *testing.F) {
 				break
 			}
 			rest := script[i:]
-			switch b % 11 {
+			switch b % 15 {
 			case 0:
 				data := append([]byte(nil), good...)
 				for j, x := range rest {
@@ -59,7 +62,28 @@ func FuzzInputs(f *testing.F) {
 				cfg := config()
 				cfg.Passive = len(rest)%2 == 0
 				cfg.ID.Number += uint32(b) / 128
+				cfg.FailClose, cfg.FailCloseRevert = len(rest)%3 == 0, len(rest)%5 == 0
+				cfg.RecoveryCheck = time.Duration(len(rest)%2) * 100 * time.Second
 				l.step(Configure{cfg})
+			case 11:
+				l.step(DataError{xfrm.Event{Kind: xfrm.InvalidSPI, SPI: uint32(len(rest))}})
+			case 12:
+				l.step(DataError{xfrm.Event{Kind: xfrm.ReplayFailed, Group: config().Key, Src: netip.AddrFrom4([4]byte{10, 0, 0, b})}})
+			case 13: // a genuine rekey to a counter mode, with any pseudotime
+				s := l.ks()
+				s.sidBits = b % 33
+				s.teks = []policy.TEK{s.counterTEK(1, uint32(b)<<8, time.Hour)}
+				p := s.pushPolicy(false)
+				at := xfrm.Pseudotime(0)
+				for _, x := range rest[:min(len(rest), 8)] {
+					at = at<<8 | xfrm.Pseudotime(x)
+				}
+				p.Pseudotime = &at
+				l.push(s.rekey(s.kek, p))
+			case 14: // and one that sends the member away
+				s := l.ks()
+				s.seq++
+				l.push(s.signed(s.kek, wire.Push{Seq: s.seq, Deletes: []wire.Delete{wire.DeleteTEKs(), wire.DeleteKEK([16]byte{})}}, s.key))
 			}
 			l.m.Snapshot(l.now)
 			if len(l.m.KEKSPIs()) > 2 || len(l.m.teks) > 64 {

@@ -19,6 +19,7 @@ type holding struct {
 	keks     []heldKEK // current first, then the one before it
 	teks     []heldTEK // newest first
 	rules    []rule    // the policy, in order
+	sids     policy.SenderIDs
 	lastConn uint32
 }
 
@@ -31,6 +32,7 @@ type heldKEK struct {
 	// recent are the last rekeys accepted and what acknowledged them.
 	recent   []accepted
 	src, dst netip.Addr // of rekeys, as the SAK says
+	port     uint16     // of dst
 }
 
 // heldTEK is a TEK and when it does what.
@@ -40,6 +42,9 @@ type heldTEK struct {
 	end    time.Time     // it decrypts until then
 	active time.Time     // it encrypts from then on
 	older  bool          // downloaded as an older generation: see wire
+	// sidBits is the width of the sender IDs of a counter mode, 0 before it has
+	// had one.
+	sidBits uint8
 }
 
 // rule is one ACE of the policy and the `sa ipsec` whose TEK protects it.
@@ -59,7 +64,7 @@ func (h *holding) wipe() {
 
 // route takes the addresses of a SAK.
 func (k *heldKEK) route(p wire.Policy) {
-	k.unicast, k.src, k.dst = p.Unicast(), p.Server.Addr(), p.Rekey.Addr()
+	k.unicast, k.src, k.dst, k.port = p.Unicast(), p.Server.Addr(), p.Rekey.Addr(), p.Rekey.Port()
 }
 
 func (k *heldKEK) wipe() {
@@ -115,16 +120,24 @@ func (h *holding) find(spi uint32) int {
 	return slices.IndexFunc(h.teks, func(t heldTEK) bool { return t.SPI == spi })
 }
 
-// outbound is the SPI that encrypts for an `sa ipsec`, zero when none can: the
-// newest active one with more than a moment left, else the newest of all.
-func (h *holding) outbound(sa int, now time.Time) uint32 {
+func (h *holding) spis() (out []uint32) {
 	for _, t := range h.teks {
-		if t.SA == sa && !t.older && !t.active.After(now) && t.end.After(now.Add(changeoverGuard)) {
+		out = append(out, t.SPI)
+	}
+	return out
+}
+
+// outbound is the SPI that encrypts for an `sa ipsec`, zero when none can: the
+// newest active one with more than a moment left, else the newest of all. A
+// counter mode without a sender ID never encrypts.
+func (h *holding) outbound(sa int, now time.Time) uint32 {
+	for i := range h.teks {
+		if t := &h.teks[i]; t.SA == sa && !t.older && !t.active.After(now) && t.end.After(now.Add(changeoverGuard)) && h.canEncrypt(t) {
 			return t.SPI
 		}
 	}
-	for _, t := range h.teks {
-		if t.SA == sa && !t.older && t.end.After(now) {
+	for i := range h.teks {
+		if t := &h.teks[i]; t.SA == sa && !t.older && t.end.After(now) && h.canEncrypt(t) {
 			return t.SPI
 		}
 	}
@@ -202,7 +215,7 @@ func (h *holding) apply(now time.Time, c change) {
 		}
 		if i := h.find(t.SPI); i >= 0 {
 			was := h.teks[i]
-			n.life, n.active, n.older = was.life, was.active, was.older && older
+			n.life, n.active, n.older, n.sidBits = was.life, was.active, was.older && older, was.sidBits
 			if older {
 				n.ReceiveOnly = was.ReceiveOnly
 			}
@@ -216,6 +229,9 @@ func (h *holding) apply(now time.Time, c change) {
 		}
 	}
 	h.teks = slices.Concat(fresh, olderOnes, h.teks)
+	if !c.pull { // a registration brings sender IDs of its own
+		h.bindSenders()
+	}
 	slices.SortStableFunc(h.teks[len(fresh):], func(a, b heldTEK) int { return b.end.Compare(a.end) })
 	if p.DTD != nil {
 		h.shorten(now.Add(*p.DTD), current)

@@ -44,11 +44,17 @@ type Machine struct {
 	reRegisterAt time.Time // zero: not registered
 	registered   netip.Addr
 	override     *xfrm.Direction
+	clock        pseudoclock
+	senderTries  int            // registrations in a row without a needed sender ID
+	transport    transport      // of rekeys, as last told
+	joined       netip.AddrPort // the multicast group of rekeys
+	recovery     recovery
 
 	// The data plane.
 	evaluated time.Time // holdings have been looked at up to here
 	installed layout    // as last handed out
 	present   bool      // the group is in the data plane
+	open      bool      // an empty group is: see runOut
 	number    uint64    // of the last Install
 	waiting   []install
 	acks      []delayedAck // for multicast rekeys
@@ -99,8 +105,12 @@ func (m *Machine) Step(now time.Time, in Input) {
 		m.answered(now, in)
 	case Clear:
 		m.clear(now)
+	case DataError:
+		m.dataError(now, in.Event)
 	case Direction:
+		before := m.direction()
 		m.override = in.Override
+		m.converted(before)
 		m.reinstall(now)
 	case Stop:
 		m.stop()
@@ -125,6 +135,7 @@ func (m *Machine) Next() time.Time {
 	} else {
 		take(m.retryAt)
 		take(m.reRegisterAt)
+		take(m.recovery.at)
 	}
 	for _, a := range m.acks {
 		take(a.at)
@@ -181,20 +192,33 @@ func (m *Machine) timers(now time.Time) {
 	case !m.retryAt.IsZero() && !m.retryAt.After(now),
 		!m.reRegisterAt.IsZero() && !m.reRegisterAt.After(now):
 		m.start(now)
+	case !m.recovery.at.IsZero() && !m.recovery.at.After(now):
+		m.startRecovery(now)
 	}
 }
 
 // configure takes a new configuration: see Configure.
 func (m *Machine) configure(now time.Time, cfg Config) {
-	old, first := m.cfg, !m.configured
+	old, first, before := m.cfg, !m.configured, m.direction()
 	m.cfg, m.configured = cfg, true
 	if first {
 		m.form = cfg.Form
 	}
-	same := !first && old.ID == cfg.ID && old.Key == cfg.Key && old.Port == cfg.Port &&
+	if m.open && (old.Key != cfg.Key || !cfg.FailClose || cfg.FailCloseRevert) {
+		m.open = false
+		m.emit(Remove{old.Key})
+	}
+	if cfg.RecoveryCheck == 0 {
+		m.recovery.at = time.Time{}
+	}
+	same := !first && old.ID == cfg.ID && old.Key == cfg.Key && old.Port == cfg.Port && old.VRF == cfg.VRF &&
 		slices.Equal(old.Servers, cfg.Servers) && old.Incomplete == cfg.Incomplete
 	if same {
+		m.converted(before)
 		m.reinstall(now) // `passive`
+		if m.present && cfg.LocalACL && !old.LocalACL {
+			m.log(syslog.GMACLMerge.With(m.group()))
+		}
 		return
 	}
 	m.abandon()
@@ -217,7 +241,7 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 func (m *Machine) clear(now time.Time) {
 	m.abandon()
 	m.override = nil
-	m.drop(m.cfg.Key)
+	m.runOut()
 	m.retryAt, m.server = time.Time{}, 0
 	if !m.configured || m.cfg.Incomplete != "" || len(m.cfg.Servers) == 0 {
 		return
@@ -229,19 +253,48 @@ func (m *Machine) clear(now time.Time) {
 
 func (m *Machine) stop() {
 	m.abandon()
+	left := m.registered.IsValid()
 	m.drop(m.cfg.Key)
 	m.stopped = true
+	if left {
+		m.log(syslog.GMUnregister.With(m.group()))
+	}
 }
 
 // drop forgets keys and policy, here and in the data plane.
 func (m *Machine) drop(key xfrm.GroupKey) {
+	there := m.present || m.open
+	m.forget()
+	if m.open = false; there {
+		m.emit(Remove{key})
+	}
+}
+
+// runOut is drop where the member comes back: a crypto map that is fail-close
+// stays open once a policy has been there, unless `client fail-close revert`
+// is configured. An empty group in the data plane does that.
+func (m *Machine) runOut() {
+	if !m.present || !m.cfg.FailClose || m.cfg.FailCloseRevert {
+		if !m.open {
+			m.drop(m.cfg.Key)
+			return
+		}
+		m.forget()
+		return
+	}
+	m.forget()
+	m.open = true
+	m.number++
+	m.emit(Install{Number: m.number, Group: xfrm.Group{Key: m.cfg.Key}})
+}
+
+// forget is drop without the data plane.
+func (m *Machine) forget() {
 	m.holding.wipe()
 	m.holding = holding{lastConn: m.holding.lastConn}
 	m.reRegisterAt, m.registered = time.Time{}, netip.Addr{}
 	m.waiting, m.acks = nil, nil
-	m.installed = layout{}
-	if m.present {
-		m.present = false
-		m.emit(Remove{key})
-	}
+	m.installed, m.present = layout{}, false
+	m.clock, m.recovery.at, m.senderTries = pseudoclock{}, time.Time{}, 0
+	m.join()
 }

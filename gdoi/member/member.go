@@ -29,6 +29,10 @@ type Config struct {
 	VRF        string       // forwarding VRF name, "" prints as "default" in logs and None on screens
 	Interfaces []string     // that carry the map, for screens
 	MapName    string
+	// RegistrationInterface is where multicast rekeys are joined.
+	RegistrationInterface string
+	// LocalACL says that an entry of the map has an access list of its own.
+	LocalACL bool
 	// Incomplete names what is missing (GM_INCOMPLETE_CFG): no registration.
 	Incomplete string
 	Passive    bool
@@ -161,6 +165,7 @@ type Snapshot struct {
 	Clock                   xfrm.PseudoClock
 	Pseudotime              xfrm.Pseudotime // at At
 	Recoveries              uint64          // registrations that recovery-check began
+	RecoveriesPostponed     uint64          // and that it put off
 }
 
 // KEKSnapshot is a downloaded KEK without its key.

@@ -33,7 +33,10 @@ type attempt struct {
 	mid      uint32
 	ni, nr   []byte
 	policy   wire.Policy
-	warned   bool // of a wrong HASH
+	asked    time.Time // message 1 left
+	told     time.Time // message 2 came
+	sids     int       // that message 3 asks for
+	warned   bool      // of a wrong HASH
 }
 
 const (
@@ -49,11 +52,11 @@ const (
 )
 
 // capabilities are those of our Vendor ID.
-const capabilities = isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK
+const capabilities = isakmp.CapTBAR | isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK
 
 // start opens an attempt with the server whose turn it is.
 func (m *Machine) start(now time.Time) {
-	m.retryAt, m.reRegisterAt = time.Time{}, time.Time{}
+	m.retryAt, m.reRegisterAt, m.recovery.at = time.Time{}, time.Time{}, time.Time{}
 	if m.cfg.Incomplete != "" || len(m.cfg.Servers) == 0 {
 		return
 	}
@@ -140,7 +143,7 @@ func (m *Machine) phaseOneUp(now time.Time, sa isakmp.SA) {
 		m.fail(now, m.failure(t, err))
 		return
 	}
-	t.step = awaitPolicy
+	t.step, t.asked = awaitPolicy, now
 	m.debugRegistration("GROUPKEY-PULL with KS %v, message ID 0x%08X: message 1 sent", t.server, t.mid)
 	m.exchange(t, first, chain)
 }
@@ -163,7 +166,7 @@ func (m *Machine) phase2(now time.Time, in isakmp.Phase2) {
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, wire.ErrHash):
+	case errors.Is(err, wire.ErrHash), errors.Is(err, errUnread):
 		// Anybody may send this: it is dropped, and the true answer may still
 		// come before isakmp gives up.
 		m.stats.Counters.HashFail++
@@ -179,14 +182,22 @@ func (m *Machine) phase2(now time.Time, in isakmp.Phase2) {
 			m.stats.Counters.PolicyRejected++
 		}
 		m.isakmp(isakmp.Refuse{SA: in.SA.ID, MessageID: in.MessageID, Notify: wire.NotifyOf(err)})
+		m.filtered(err)
 		m.fail(now, syslog.GMRejectingSA.With(t.server, m.group(), err))
 	}
 }
+
+// errUnread is an answer whose HASH fits and whose payloads do not: the HASH
+// says nothing about the type of the first payload behind it.
+var errUnread = errors.New("not the payloads of this message")
 
 // takePolicy takes message 2 and sends HASH(3).
 func (m *Machine) takePolicy(now time.Time, t *attempt, in isakmp.Phase2) error {
 	msg, err := wire.ParsePull2(t.sa.PRF, t.mid, t.ni, in.First, in.Payloads, m.form)
 	if err != nil {
+		if !begins(in.Payloads, wire.PayloadNonce) {
+			return errUnread
+		}
 		return err
 	}
 	p, err := wire.DecodeSA(msg.SA, now)
@@ -199,50 +210,42 @@ func (m *Machine) takePolicy(now time.Time, t *attempt, in isakmp.Phase2) error 
 	if len(p.TEKs) == 0 {
 		return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: "no traffic policy"}
 	}
-	first, chain, err := wire.BuildPull3(t.sa.PRF, t.mid, t.ni, msg.Nonce, wire.Pull3{})
+	if err := m.timed(p); err != nil {
+		return err
+	}
+	var three wire.Pull3
+	if t.sids = 0; counterMode(p.TEKs) {
+		t.sids = senderIDs
+		three.GAP = wire.SenderIDRequest(t.sids)
+	}
+	first, chain, err := wire.BuildPull3(t.sa.PRF, t.mid, t.ni, msg.Nonce, three)
 	if err != nil {
 		return err
 	}
-	t.policy, t.nr, t.step = p, msg.Nonce, awaitKeys
+	t.policy, t.nr, t.step, t.told = p, msg.Nonce, awaitKeys, now
 	m.form.TEKIDLength = msg.Form.TEKIDLength
 	m.debugRegistration("SA payload of KS %v accepted: %d TEKs; message 3 sent", t.server, len(p.TEKs))
 	m.exchange(t, first, chain)
 	return nil
 }
 
-// acceptable checks what RFC 6407 leaves to the member: `client rekey
-// encryption`, `client rekey hash`, `client transform-sets`, and transforms
-// that need a sender ID, which nobody hands out yet.
-func (m *Machine) acceptable(p wire.Policy) error {
-	refuse := func(format string, args ...any) error {
-		return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: fmt.Sprintf(format, args...)}
-	}
-	if k := p.KEK; k != nil {
-		if len(m.cfg.RekeyCiphers) > 0 && !slices.Contains(m.cfg.RekeyCiphers, k.Cipher) {
-			return refuse("rekey cipher %s is not acceptable", k.Cipher.RekeyWords())
-		}
-		if len(m.cfg.RekeyHashes) > 0 && !slices.Contains(m.cfg.RekeyHashes, k.SigHash) {
-			return refuse("rekey hash %s is not acceptable", k.SigHash.Words())
-		}
-	}
-	for _, t := range p.TEKs {
-		switch {
-		case t.Transform.CounterMode():
-			return refuse("transform %s needs a sender ID", transformName(t.Transform))
-		case len(m.cfg.Transforms) > 0 && !slices.Contains(m.cfg.Transforms, t.Transform):
-			return refuse("transform %s is not acceptable", transformName(t.Transform))
-		}
-	}
-	return nil
-}
-
 func transformName(t suite.Transform) string { return strings.TrimSpace(t.String()) }
+
+// begins says whether the payload behind HASH is of a type.
+func begins(chain []byte, payload uint8) bool { return len(chain) > 0 && chain[0] == payload }
 
 // takeKeys takes message 4 and commits: the policy of message 2, the keys, and
 // the sequence number rekeys go on from.
 func (m *Machine) takeKeys(now time.Time, t *attempt, in isakmp.Phase2) error {
 	msg, err := wire.ParsePull4(t.sa.PRF, t.mid, t.ni, t.nr, in.First, in.Payloads)
 	if err != nil {
+		first := uint8(wire.PayloadKD)
+		if t.policy.KEK != nil {
+			first = wire.PayloadSEQ
+		}
+		if !begins(in.Payloads, first) {
+			return errUnread
+		}
 		return err
 	}
 	p := t.policy
@@ -255,6 +258,9 @@ func (m *Machine) takeKeys(now time.Time, t *attempt, in isakmp.Phase2) error {
 		return err
 	}
 	if p.KEK != nil {
+		if !msg.HasSeq && !begins(in.Payloads, wire.PayloadKD) {
+			return errUnread
+		}
 		if !msg.HasSeq {
 			return &wire.Error{Notify: wire.NotifyPayloadMalformed, Payload: wire.PayloadSEQ, Reason: "missing"}
 		}
@@ -262,17 +268,27 @@ func (m *Machine) takeKeys(now time.Time, t *attempt, in isakmp.Phase2) error {
 			return &wire.Error{Notify: wire.NotifyInvalidKeyInformation, Payload: wire.PayloadKD, Reason: "no signature key"}
 		}
 	}
+	ids, err := wire.SenderIDsOf(msg.KD)
+	if err != nil {
+		return err
+	}
 	m.try = nil
 	m.server = 0
 	m.override = nil
 	m.stats.Succeeded++
 	m.stats.RekeysAfterRegistration = 0
+	m.stats.SenderIDsRequested = t.sids
 	m.registered = t.server
+	was := m.impression()
 	if !m.overtaken(p, msg.Seq) {
 		m.apply(now, change{policy: p, pull: true})
 		m.registerKEK(p, msg.Seq)
 	}
+	m.takeSenderIDs(ids)
+	m.join()
+	m.missedSender()
 	m.setReRegister(now)
+	m.synchronize(now, p, t.told.Sub(t.asked), t.told)
 	fvrf, ivrf := m.vrfs()
 	then := []Output{
 		ToISAKMP{isakmp.Accept{SA: t.sa.ID, MessageID: t.mid}},
@@ -281,9 +297,11 @@ func (m *Machine) takeKeys(now time.Time, t *attempt, in isakmp.Phase2) error {
 	if p.KEK != nil {
 		then = append(then, Log{syslog.SAKEKUpdated.With()})
 	}
+	then = append(then, m.transition(p)...)
 	then = append(then,
 		Log{syslog.GMRegsCompl.With(t.server, m.group(), m.cfg.Key.Source, fvrf, ivrf+" ")},
 		Log{m.installedMessage(t.server)})
+	then = append(then, m.changed(was, t.server)...)
 	m.evaluated = now
 	m.place(now, then...)
 	return nil
@@ -364,11 +382,12 @@ func (m *Machine) setReRegister(now time.Time) {
 	if len(m.keks) > 0 {
 		take(m.keks[0].Expires(), m.keks[0].Lifetime)
 	}
+	m.planSender(now)
 }
 
 // ruled says whether the policy still names an `sa ipsec`.
-func (m *Machine) ruled(sa int) bool {
-	return slices.ContainsFunc(m.rules, func(r rule) bool { return r.sa == sa })
+func (h *holding) ruled(sa int) bool {
+	return slices.ContainsFunc(h.rules, func(r rule) bool { return r.sa == sa })
 }
 
 // firstStatus is the first notify type that is no error (RFC 2408 section 3.14.1).

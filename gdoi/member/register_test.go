@@ -135,13 +135,6 @@ func TestFailures(t *testing.T) {
 			log: "%GDOI-4-GM_KS_NO_ANSWER: Registration: no answer from KS 192.168.111.111 for group GDOI-GROUP1"},
 		"message 4 missing": {server: func(s *fakeServer) { s.silentAt = 4 }, notify: -1, slow: true,
 			log: "%GDOI-4-GM_KS_NO_ANSWER: Registration: no answer from KS 192.168.111.111 for group GDOI-GROUP1"},
-		"counter mode": {server: func(s *fakeServer) {
-			s.change = func(sa *wire.SA, _ *[]wire.KeyPacket) {
-				sa.SAT[1].Transform = 20
-				sa.SAT[1].Attributes = sa.SAT[1].Attributes[:3]
-				attribute(sa, 6, 256)
-			}
-		}, notify: wire.NotifyNoProposalChosen, log: rejecting + "transform esp-gcm 256 needs a sender ID"},
 		"transform not acceptable": {config: func(c *Config) { c.Transforms = []suite.Transform{{Cipher: suite.ESPAES256, Auth: suite.ESPSHA256}} },
 			notify: wire.NotifyNoProposalChosen, log: rejecting + "transform esp-aes esp-sha-hmac is not acceptable"},
 		"rekey cipher not acceptable": {config: func(c *Config) { c.RekeyCiphers = []suite.Cipher{suite.AES256} },

@@ -69,9 +69,7 @@ func (m *Machine) push(now time.Time, in Push) {
 	}
 	p, err := m.rekeyPolicy(now, k, msg)
 	if err != nil {
-		m.stats.Counters.PolicyRejected++
-		m.log(syslog.GMRejectingSA.With(in.Remote.Addr(), m.group(), err))
-		m.log(syslog.RekeyFailure.With(m.cfg.Key.Source, m.group(), in.Remote.Addr()))
+		m.reject(now, in, k, digest, err)
 		return
 	}
 	m.commit(now, in, i, msg, p, digest)
@@ -97,6 +95,9 @@ func (m *Machine) rekeyPolicy(now time.Time, k *heldKEK, msg *wire.ReceivedPush)
 			return p, err
 		}
 	}
+	if err := m.timed(p); err != nil {
+		return p, err
+	}
 	if err := p.AddKeys(msg.KD); err != nil {
 		return p, err
 	}
@@ -106,6 +107,28 @@ func (m *Machine) rekeyPolicy(now time.Time, k *heldKEK, msg *wire.ReceivedPush)
 	return p, nil
 }
 
+// reject leaves everything as it was. Of a rekey that a filter refuses the
+// copies are not worth another line, and the next key server may have better.
+func (m *Machine) reject(now time.Time, in Push, k *heldKEK, digest [sha256.Size]byte, err error) {
+	m.stats.Counters.PolicyRejected++
+	if m.filtered(err) {
+		k.remember(accepted{digest: digest})
+		if m.try == nil {
+			m.nextServer(now)
+			m.again(now.Add(time.Duration(m.env.Below(int64(soonestAgain)))))
+		}
+	}
+	m.log(syslog.GMRejectingSA.With(in.Remote.Addr(), m.group(), err))
+	m.log(syslog.RekeyFailure.With(m.cfg.Key.Source, m.group(), in.Remote.Addr()))
+}
+
+func (k *heldKEK) remember(a accepted) {
+	k.recent = append(k.recent, a)
+	if len(k.recent) > recentRekeys {
+		k.recent = k.recent[1:]
+	}
+}
+
 // commit does what a verified rekey says, acknowledges it, and says so.
 func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, p wire.Policy, digest [sha256.Size]byte) {
 	k := &m.keks[i]
@@ -113,12 +136,9 @@ func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, 
 	m.form = msg.Form
 	var ack []byte
 	if k.AckWanted {
-		ack, _ = wire.BuildAck(k.KEK, msg.Seq, m.source())
+		ack, _ = m.cfg.Form.BuildAck(k.KEK, msg.Seq, m.source())
 	}
-	k.recent = append(k.recent, accepted{digest, ack})
-	if len(k.recent) > recentRekeys {
-		k.recent = k.recent[1:]
-	}
+	k.remember(accepted{digest, ack})
 	under := *k // m.keks may move
 	from, to := in.Remote.Addr(), in.Local.Addr()
 	if !under.unicast {
@@ -142,17 +162,20 @@ func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, 
 	if p.HasTEKs && len(teks.spis) > 0 {
 		m.log(syslog.GMPolicyReplaceNow.With(m.group()))
 	}
+	was, held := m.impression(), m.spis()
 	m.apply(now, change{policy: p, replaceNow: len(teks.spis) > 0, remove: teks.names})
 	if p.KEK != nil {
 		m.rekeyKEK(p)
 	}
-	if newKEK && under.unicast != p.Unicast() && p.Unicast() {
-		m.log(syslog.GMRekeyTransUnicast.With(m.group()))
+	m.join()
+	if p.HasTEKs || p.KEK != nil {
+		m.lateRegistration()
+		m.setReRegister(now)
 	}
-	m.lateRegistration()
-	m.setReRegister(now)
+	m.tell(now, p, !slices.ContainsFunc(held, func(spi uint32) bool { return m.find(spi) >= 0 }))
 
 	then := debugInstalled(m.group(), under.conn, p)
+	then = append(then, m.transition(p)...)
 	if newTEK {
 		then = append(then, Log{syslog.SATEKUpdated.With()})
 	}
@@ -162,6 +185,9 @@ func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, 
 	if newTEK || newKEK {
 		then = append(then, Log{m.installedMessage(from)})
 	}
+	if p.HasTEKs {
+		then = append(then, m.changed(was, from)...)
+	}
 	then = append(then, m.answer(now, in, &under, ack)...)
 	m.place(now, then...)
 }
@@ -169,7 +195,7 @@ func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, 
 // lateRegistration drops the plan to register again, and an attempt that has
 // not got to its policy: what it was for has come by itself.
 func (m *Machine) lateRegistration() {
-	m.retryAt = time.Time{}
+	m.retryAt, m.recovery.at = time.Time{}, time.Time{}
 	if m.try != nil && m.try.step == connecting {
 		m.abandon()
 		m.server = 0
@@ -221,9 +247,9 @@ func deletes(list []wire.Delete) (teks, keks deleted) {
 // DEACTIVATION_TIME_DELAY by shortening what there is and registering before
 // it ends.
 func (m *Machine) leave(now time.Time, in Push, k heldKEK, p wire.Policy, ack []byte) {
-	m.log(syslog.GMRecvDelete.With(m.group()))
 	answer := m.answer(now, in, &k, ack)
 	if p.DTD != nil && *p.DTD > 0 && len(m.teks) > 0 {
+		m.log(syslog.GMRecvDelete.With(m.group()))
 		m.shorten(now.Add(*p.DTD), nil)
 		// Somewhere in the second half of what is left, so that not all members
 		// come at once.
@@ -234,9 +260,12 @@ func (m *Machine) leave(now time.Time, in Push, k heldKEK, p wire.Policy, ack []
 	}
 	m.emit(answer...)
 	m.abandon()
-	m.drop(m.cfg.Key)
-	m.server = 0
-	m.retryAt = now.Add(time.Duration(m.env.Below(int64(removalSpread))))
+	acks := m.acks // one of them may be this rekey's
+	m.runOut()
+	m.acks, m.server = acks, 0
+	wait := time.Second * time.Duration(1+m.env.Below(int64(removalSpread/time.Second)))
+	m.retryAt = now.Add(wait)
+	m.log(syslog.GMRecvDeleteNow.With(m.group(), int(wait/time.Second)))
 }
 
 // acknowledge answers a retransmission with the same octets, once the data

@@ -2,7 +2,10 @@ package member
 
 import (
 	"bytes"
+	"slices"
 	"time"
+
+	"coterie/gdoi/policy"
 )
 
 // Snapshot describes the member at a time; it shares nothing with the machine.
@@ -21,6 +24,10 @@ func (m *Machine) Snapshot(now time.Time) Snapshot {
 	}
 	if m.registered.IsValid() && m.try == nil && m.reRegisterAt.After(now) {
 		s.ReRegistersIn = m.reRegisterAt.Sub(now)
+	}
+	s.SenderIDs = policy.SenderIDs{Bits: m.sids.Bits, Values: slices.Clone(m.sids.Values)}
+	if s.Clock = m.clock.PseudoClock; s.Clock.Synchronized() {
+		s.Pseudotime = s.Clock.Now(now)
 	}
 	for i, k := range m.keks {
 		if i == 0 {

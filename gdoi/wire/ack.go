@@ -47,8 +47,13 @@ type Ack struct {
 }
 
 // BuildAck writes the acknowledgement of a rekey that came under kek, from the
-// member registered with address member and UDP port.
+// member registered with address member and UDP port, in the default form.
 func BuildAck(kek policy.KEK, seq uint32, member netip.AddrPort) ([]byte, error) {
+	return Form{}.BuildAck(kek, seq, member)
+}
+
+// BuildAck is the function of that name in another form.
+func (f Form) BuildAck(kek policy.KEK, seq uint32, member netip.AddrPort) ([]byte, error) {
 	var l payloadList
 	l.put(PayloadSEQ, AppendSEQ(nil, seq))
 	l.put(PayloadID, isakmp.AddressID(member).Append(nil))
@@ -56,7 +61,11 @@ func BuildAck(kek policy.KEK, seq uint32, member netip.AddrPort) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	hash := ackHash(kek, ackBase(kek, true), ackLengths(kek.AckHash)[0], covered)
+	length := ackLengths(kek.AckHash)[0]
+	if f.AckDigestLength {
+		length = ackLengths(kek.AckHash)[1]
+	}
+	hash := ackHash(kek, ackBase(kek, !f.AckWithoutIV), length, covered)
 	body, err := isakmp.AppendPayload(nil, first, hash)
 	if err != nil {
 		return nil, err

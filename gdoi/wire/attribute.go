@@ -10,7 +10,8 @@ import (
 // accepted in either form.
 type Attribute = isakmp.Attribute
 
-// maxAttributes bounds one payload; the busiest one defined has a dozen.
+// maxAttributes bounds one payload or key packet; the busiest one defined has
+// one for each of MaxSenderIDs.
 const maxAttributes = 64
 
 // countAttributes says how many attributes b holds, -1 when it does not end
@@ -34,19 +35,52 @@ func countAttributes(b []byte) int {
 	return n
 }
 
-func parseAttributes(payload uint8, b []byte) ([]Attribute, error) {
-	n := countAttributes(b)
+// checkAttributes is countAttributes with the bound of one payload.
+func checkAttributes(payload uint8, b []byte) (n int, err error) {
+	n = countAttributes(b)
 	if n < 0 {
-		return nil, malformed(payload, "attributes do not end on a boundary")
+		return 0, malformed(payload, "attributes do not end on a boundary")
 	}
 	if n > maxAttributes {
-		return nil, malformed(payload, "more than %d attributes", maxAttributes)
+		return 0, malformed(payload, "more than %d attributes", maxAttributes)
 	}
-	list, err := isakmp.ParseAttributes(b)
-	if err != nil {
-		return nil, malformed(payload, "%v", err)
+	return n, nil
+}
+
+func parseAttributes(payload uint8, b []byte) ([]Attribute, error) {
+	n, err := checkAttributes(payload, b)
+	if n == 0 || err != nil {
+		return nil, err
 	}
-	return list, nil
+	var pool attributePool
+	pool.grow(n)
+	return pool.read(b), nil
+}
+
+// attributePool holds the attributes of a whole message in one piece: lists of
+// their own would cost more than the message where they are short.
+type attributePool struct{ free []Attribute }
+
+// grow makes room for n attributes.
+func (p *attributePool) grow(n int) { p.free = make([]Attribute, 0, n) }
+
+// read takes attributes apart that countAttributes has counted; nil for none.
+func (p *attributePool) read(b []byte) []Attribute {
+	from := len(p.free)
+	for len(b) > 0 {
+		t := binary.BigEndian.Uint16(b)
+		a, size := Attribute{Type: t &^ 0x8000, Basic: t&0x8000 != 0, Value: b[2:4:4]}, 4
+		if !a.Basic {
+			size += int(binary.BigEndian.Uint16(b[2:]))
+			a.Value = b[4:size:size]
+		}
+		p.free = append(p.free, a)
+		b = b[size:]
+	}
+	if to := len(p.free); to > from {
+		return p.free[from:to:to]
+	}
+	return nil
 }
 
 func appendAttributes(dst []byte, attrs []Attribute) ([]byte, error) {

@@ -49,6 +49,16 @@
 // With a DEACTIVATION_TIME_DELAY it keeps its TEKs that long, and registers
 // before they end.
 //
+// Sender IDs come in PULL message 4, a new one at every registration, and hold
+// for every counter-mode TEK of the group until the next registration; a PUSH
+// brings none. When they run out, or their width changes, the membership is
+// ended as above, and the next registration brings other keys.
+//
+// The pseudotime of message 2 and of every PUSH is the key server's when it
+// wrote the message; a retransmission is as old as it is. A PUSH whose SA has
+// the pseudotime alone, without KD, only sets clocks. A pseudotime far behind
+// the one before comes with a replace-now.
+//
 // A PUSH is encrypted and signed under the KEK the member already has. A SAK
 // with another SPI brings the KEK of the next PUSH, whose SEQ starts at 1; a
 // SAK with the same SPI only refreshes its lifetime. A retransmission is

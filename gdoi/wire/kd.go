@@ -30,8 +30,11 @@ const (
 	kdKEKSigKey       = 2
 )
 
-// maxKeyPackets bounds a KD; a group has a few TEKs of each `sa ipsec`.
-const maxKeyPackets = 1024
+// Bounds of a KD: a group has a few TEKs of each `sa ipsec`, with two keys each.
+const (
+	maxKeyPackets   = 512
+	maxKDAttributes = 2048
+)
 
 // ParseKD reads the body of a KD payload.
 func ParseKD(b []byte) ([]KeyPacket, error) {
@@ -45,6 +48,7 @@ func ParseKD(b []byte) ([]KeyPacket, error) {
 		return nil, malformed(PayloadKD, "%d key packets in %d octets", n, len(b))
 	}
 	out := make([]KeyPacket, 0, n)
+	packets, total := b, 0
 	for range n {
 		if len(b) < 5 {
 			return nil, malformed(PayloadKD, "key packet truncated")
@@ -53,15 +57,26 @@ func ParseKD(b []byte) ([]KeyPacket, error) {
 		if size > len(b) || size < 5+spi {
 			return nil, malformed(PayloadKD, "key packet of %d octets", size)
 		}
-		attrs, err := parseAttributes(PayloadKD, b[5+spi:size])
+		attrs := b[5+spi : size]
+		count, err := checkAttributes(PayloadKD, attrs)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, KeyPacket{Type: b[0], SPI: b[5 : 5+spi : 5+spi], Attributes: attrs})
+		if total += count; total > maxKDAttributes {
+			return nil, malformed(PayloadKD, "more than %d attributes", maxKDAttributes)
+		}
+		out = append(out, KeyPacket{Type: b[0], SPI: b[5 : 5+spi : 5+spi]})
 		b = b[size:]
 	}
 	if len(b) != 0 {
 		return nil, malformed(PayloadKD, "%d octets behind the last key packet", len(b))
+	}
+	var pool attributePool
+	pool.grow(total)
+	for i := range out {
+		size := int(binary.BigEndian.Uint16(packets[2:]))
+		out[i].Attributes = pool.read(packets[5+len(out[i].SPI) : size])
+		packets = packets[size:]
 	}
 	return out, nil
 }

@@ -329,7 +329,11 @@ func TestSATWidth(t *testing.T) {
 			if err != nil || found != width {
 				t.Fatalf("width %d preferring %d read as %d: %v", width, prefer, found, err)
 			}
-			if d := cmp.Diff(s, got); d != "" {
+			one := []SAT{got}
+			if err := readSATAttributes(one); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(s, one[0]); d != "" {
 				t.Error(d)
 			}
 		}

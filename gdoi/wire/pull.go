@@ -107,18 +107,18 @@ func hashParts(mid uint32, nonces [][]byte, rest []byte) [][]byte {
 	return append(append(parts, nonces...), rest)
 }
 
-// open checks HASH and returns the payloads behind it.
+// open checks HASH and returns the payloads behind it. Whatever is wrong up to
+// here is ErrHash, a chain that does not parse too: to somebody who cannot make
+// the HASH every message is the same.
 func open(prf PRF, mid uint32, nonces [][]byte, first uint8, b []byte) ([]Payload, error) {
+	bad := &Error{Notify: NotifyInvalidHash, Payload: PayloadHash, Reason: ErrHash.Error(), Err: ErrHash}
 	payloads, padding, err := parsePayloads(first, b)
-	if err != nil {
-		return nil, err
-	}
-	if len(payloads) == 0 || payloads[0].Type != PayloadHash {
-		return nil, &Error{Notify: NotifyInvalidHash, Payload: PayloadHash, Reason: ErrHash.Error(), Err: ErrHash}
+	if err != nil || len(payloads) == 0 || payloads[0].Type != PayloadHash {
+		return nil, bad
 	}
 	covered := b[len(payloads[0].Raw) : len(b)-len(padding)]
 	if !hmac.Equal(prf(hashParts(mid, nonces, covered)...), payloads[0].Body) {
-		return nil, &Error{Notify: NotifyInvalidHash, Payload: PayloadHash, Reason: ErrHash.Error(), Err: ErrHash}
+		return nil, bad
 	}
 	return payloads[1:], nil
 }

@@ -1,8 +1,8 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"coterie/crypto/isakmp"
 )
@@ -39,7 +39,7 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 	}
 	// Counted first and then allocated once, so that memory stays in
 	// proportion to the message.
-	var sak, sat, other int
+	var sak, sat, gap, other int
 	c := chain{uint8(first), b[12:]}
 	for {
 		p, more, err := c.take()
@@ -54,7 +54,15 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 			sak++
 		case PayloadSAT:
 			sat++
+			if len(p.Body) > 0 && p.Body[0] != ProtoESP && p.Body[0] != ProtoBypass {
+				other++ // kept as it is, however short
+			}
 		case PayloadGAP:
+			n, err := checkAttributes(PayloadGAP, p.Body)
+			if err != nil {
+				return SA{}, prefer, err
+			}
+			gap += n
 		default:
 			other++
 		}
@@ -62,8 +70,11 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 	if len(c.rest) != 0 {
 		return SA{}, prefer, malformed(PayloadSA, "%d octets behind the last sub-payload", len(c.rest))
 	}
-	if sak > isakmp.MaxPayloads || other > isakmp.MaxPayloads {
+	if sak > maxSAKs || sat > maxSATs || other > isakmp.MaxPayloads {
 		return SA{}, prefer, malformed(PayloadSA, "too many sub-payloads")
+	}
+	if gap > maxAttributes {
+		return SA{}, prefer, malformed(PayloadGAP, "more than %d attributes", maxAttributes)
 	}
 	var sa SA
 	if sak > 0 {
@@ -72,11 +83,18 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 	if sat > 0 {
 		sa.SAT = make([]SAT, 0, sat)
 	}
+	if other > 0 {
+		sa.Other = make([]Payload, 0, other)
+	}
+	var gaps attributePool
+	if gap > 0 {
+		gaps.grow(gap)
+	}
 	form := prefer
 	for c = (chain{uint8(first), b[12:]}); ; {
 		p, more, _ := c.take()
 		if !more {
-			return sa, form, nil
+			break
 		}
 		switch p.Type {
 		case PayloadSAK:
@@ -95,18 +113,57 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 			}
 			sa.SAT = append(sa.SAT, t)
 		case PayloadGAP:
-			g, err := parseAttributes(PayloadGAP, p.Body)
-			if err != nil {
-				return SA{}, prefer, err
-			}
-			if len(sa.GAP)+len(g) > maxAttributes {
-				return SA{}, prefer, malformed(PayloadGAP, "more than %d attributes", maxAttributes)
-			}
-			sa.GAP = append(slices.Clip(sa.GAP), g...)
+			gaps.read(p.Body)
 		default:
 			sa.Other = append(sa.Other, p)
 		}
 	}
+	if gap > 0 {
+		sa.GAP = gaps.free
+	}
+	if err := readSATAttributes(sa.SAT); err != nil {
+		return SA{}, prefer, err
+	}
+	return sa, form, nil
+}
+
+// Bounds of an SA. The ACEs of one SPI have the same attributes, so that the
+// lists that differ are as few as the SPIs.
+const (
+	maxSAKs          = 16
+	maxSATs          = 1024
+	maxSATAttributes = 4096
+)
+
+// readSATAttributes reads what parseSAT has left in Raw. Neighbours with the
+// same attributes share one list.
+func readSATAttributes(sats []SAT) error {
+	total := 0
+	var last []byte
+	for _, t := range sats {
+		if t.ProtocolID == ProtoESP && !bytes.Equal(t.Raw, last) {
+			last = t.Raw
+			total += countAttributes(last)
+		}
+	}
+	if total > maxSATAttributes {
+		return malformed(PayloadSAT, "more than %d attributes", maxSATAttributes)
+	}
+	var pool attributePool
+	pool.grow(total)
+	var list []Attribute
+	last = nil
+	for i := range sats {
+		t := &sats[i]
+		if t.ProtocolID != ProtoESP {
+			continue
+		}
+		if !bytes.Equal(t.Raw, last) {
+			last, list = t.Raw, pool.read(t.Raw)
+		}
+		t.Attributes, t.Raw = list, nil
+	}
+	return nil
 }
 
 // Append appends the body of the SA payload: SAK, SAT, GAP, others.

@@ -56,7 +56,8 @@ const (
 func assignedSAAttribute(t uint16) bool { return t >= 1 && t <= 15 || t >= 32001 && t <= 32767 }
 
 // parseSAT reads the body of a SAT; width is the width of the ID lengths as
-// found, zero when the layout does not depend on it.
+// found, zero when the layout does not depend on it. The attributes of ESP are
+// checked, and left in Raw.
 func parseSAT(b []byte, prefer int) (t SAT, width int, err error) {
 	if len(b) < 1 {
 		return SAT{}, 0, malformed(PayloadSAT, "empty")
@@ -87,10 +88,12 @@ func parseSAT(b []byte, prefer int) (t SAT, width int, err error) {
 	}
 	switch {
 	case ok2:
-		two.Attributes, err = parseAttributes(PayloadSAT, attrs2)
+		two.Raw = attrs2
+		_, err = checkAttributes(PayloadSAT, attrs2)
 		return two, 2, err
 	case ok1:
-		one.Attributes, err = parseAttributes(PayloadSAT, attrs1)
+		one.Raw = attrs1
+		_, err = checkAttributes(PayloadSAT, attrs1)
 		return one, 1, err
 	}
 	return SAT{}, 0, malformed(PayloadSAT, "no layout fits its %d octets", len(b))

@@ -75,4 +75,8 @@ type KeyPacket struct {
 type Form struct {
 	TEKIDLength   int  // octets of the SAT ID length field: 2 (default) or 1
 	SigDigestInfo bool // sign with DigestInfo instead of the bare hash
+	// AckDigestLength derives the key of an acknowledgement with the length of
+	// the digest (256, 512) instead of that of the hash's block (512, 1024);
+	// AckWithoutIV from the KEK without the IV in front of it.
+	AckDigestLength, AckWithoutIV bool
 }

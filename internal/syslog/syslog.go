@@ -66,13 +66,21 @@ type Message struct {
 	Args  []any
 	Debug Topic  // of a debug line
 	Level Level  // of a debug line
-	Line  string // of a debug line, after the time stamp
+	Line  string // of a debug line, after the time stamp; a format when there are Args
+}
+
+// Made is the message with its debug line made.
+func (m Message) Made() Message {
+	if m.Event == nil && len(m.Args) > 0 {
+		m.Line, m.Args = fmt.Sprintf(m.Line, m.Args...), nil
+	}
+	return m
 }
 
 // Text is the message from its % sign on, or the debug line.
 func (m Message) Text() string {
 	if m.Event == nil {
-		return printable(m.Line, maxText)
+		return printable(m.Made().Line, maxText)
 	}
 	return printable(fmt.Sprintf("%%%s-%d-%s: ", m.Event.Facility, m.Event.Severity, m.Event.Mnemonic)+
 		fmt.Sprintf(m.Event.Format, m.Args...), maxText)

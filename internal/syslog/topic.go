@@ -1,7 +1,5 @@
 package syslog
 
-import "fmt"
-
 // A Topic is what `debug` switches on: one bit each.
 type Topic uint32
 
@@ -56,9 +54,11 @@ func Debugf(t Topic, format string, args ...any) Message {
 	return DebugAt(t, LevelDetail, format, args...)
 }
 
-// DebugAt is Debugf at a level.
+// DebugAt is Debugf at a level. The line is made when it is read, which mostly
+// is never: whoever keeps the message calls Made first, while the arguments are
+// what they were.
 func DebugAt(t Topic, l Level, format string, args ...any) Message {
-	return Message{Debug: t, Level: l, Line: fmt.Sprintf(format, args...)}
+	return Message{Debug: t, Level: l, Line: format, Args: args}
 }
 
 // Filter is what is being debugged: for each topic, its levels. Its zero value

@@ -3,12 +3,11 @@
 package linux
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
+	"os"
 
 	"coterie/netdev"
 
@@ -20,6 +19,8 @@ type socket struct {
 	stack *Stack
 	conn  *net.UDPConn
 	local netip.AddrPort
+	// member is what ListenGroup joined, or nil.
+	member *membership
 }
 
 // Listen opens UDP at an address of this host; the unspecified address stands
@@ -38,34 +39,84 @@ func (s *Stack) Listen(vrf string, local netip.AddrPort) (netdev.UDPConn, error)
 	if s.closed {
 		return nil, errClosed
 	}
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		if e := raw.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
-		}); e != nil {
-			return e
-		}
-		return err
-	}}
-	var conn net.PacketConn
+	var conn *net.UDPConn
 	if err := s.ns.do(func() (err error) {
-		conn, err = config.ListenPacket(context.Background(), "udp4", local.String())
+		conn, err = listenUDP(local, nil)
 		return err
 	}); err != nil {
-		return nil, needs(capNetBind, what, unwrapOp(err))
+		return nil, needs(capNetBind, what, err)
 	}
-	udp := conn.(*net.UDPConn)
-	c := &socket{stack: s, conn: udp, local: netip.AddrPortFrom(local.Addr(), uint16(udp.LocalAddr().(*net.UDPAddr).Port))}
+	c := &socket{stack: s, conn: conn, local: netip.AddrPortFrom(local.Addr(), uint16(conn.LocalAddr().(*net.UDPAddr).Port))}
 	s.sockets[c] = struct{}{}
 	return c, nil
 }
 
-// unwrapOp drops what package net adds to an error, which the caller says too.
-func unwrapOp(err error) error {
-	if op := (*net.OpError)(nil); errors.As(err, &op) {
-		return op.Err
+// listenUDP opens UDP, after prepare. What is sent to a group from an address of
+// this host leaves by the interface that has it.
+func listenUDP(local netip.AddrPort, prepare func(fd int) error) (*net.UDPConn, error) {
+	options := func(fd int) error {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1); err != nil {
+			return err
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT); err != nil {
+			return err
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, multicastTTL); err != nil {
+			return err
+		}
+		if a := local.Addr(); !a.IsUnspecified() && !a.IsMulticast() {
+			index, err := holderOf(a)
+			if err != nil {
+				return err
+			}
+			if index != 0 {
+				if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Address: a.As4(), Ifindex: int32(index)}); err != nil {
+					return err
+				}
+			}
+		}
+		if prepare != nil {
+			return prepare(fd)
+		}
+		return nil
 	}
-	return err
+	// Package net would bind a group's socket to every address instead.
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	f := os.NewFile(uintptr(fd), "udp "+local.String())
+	defer f.Close() // the connection has a descriptor of its own
+	if err := options(fd); err != nil {
+		return nil, os.NewSyscallError("setsockopt", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(local.Port()), Addr: local.Addr().As4()}); err != nil {
+		return nil, os.NewSyscallError("bind", err)
+	}
+	conn, err := net.FilePacketConn(f)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// holderOf is the device that an address is on, 0 when it is a loopback's or
+// nobody's: what is sent from it to a group leaves by the route.
+func holderOf(a netip.Addr) (int, error) {
+	all, err := addresses()
+	if err != nil {
+		return 0, err
+	}
+	list, err := devices()
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range all {
+		if d := byIndex(list, o.index); o.prefix.Addr() == a && d != nil && d.ethernet {
+			return d.index, nil
+		}
+	}
+	return 0, nil
 }
 
 // ReadFrom waits for a datagram; a longer one than b is cut. After Close it

@@ -65,7 +65,7 @@ func (s *Stack) routeLocked() {
 		}
 		t.local.Store(&local)
 		slices.SortStableFunc(routes, func(a, b installed) int { return cmp.Compare(b.Prefix.Bits(), a.Prefix.Bits()) })
-		rows := make([]tcpip.Route, 0, len(routes))
+		rows := multicastRows(s.ports, routes, vrf)
 		for _, r := range routes {
 			if r.Source == netdev.Local {
 				continue // netstack finds its own addresses itself

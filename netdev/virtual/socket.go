@@ -25,38 +25,57 @@ type socket struct {
 	ep    tcpip.Endpoint
 	queue waiter.Queue
 	entry waiter.Entry
-	ready chan struct{}
-	once  sync.Once
-	done  chan struct{}
+	// member is what ListenGroup joined, or nil.
+	member *membership
+	ready  chan struct{}
+	once   sync.Once
+	done   chan struct{}
 }
 
 var _ netdev.UDPConn = (*socket)(nil)
 
 // Listen opens UDP at an address of this device; the unspecified address
-// stands for all of them.
+// stands for all of them. What it sends to a multicast group leaves by the
+// interface that has the address.
 func (s *Stack) Listen(vrf string, local netip.AddrPort) (netdev.UDPConn, error) {
 	s.mu.Lock()
 	t, closed := s.tables[vrf], s.closed
 	s.mu.Unlock()
-	switch {
-	case closed:
+	if closed {
 		return nil, errClosed
-	case t == nil || !local.Addr().Is4():
-		return nil, listenError(vrf, local, &tcpip.ErrBadLocalAddress{})
 	}
+	what := "listen " + local.String()
+	if vrf != "" {
+		what += " in vrf " + vrf
+	}
+	if t == nil || !local.Addr().Is4() {
+		return nil, stackError(what, &tcpip.ErrBadLocalAddress{})
+	}
+	return t.open(what, local, nil)
+}
+
+// open binds UDP at local, after prepare.
+func (t *table) open(what string, local netip.AddrPort, prepare func(*socket) tcpip.Error) (*socket, error) {
 	c := &socket{table: t, local: local, done: make(chan struct{})}
 	ep, err := t.stack.NewEndpoint(udp.ProtocolNumber, ipv4.ProtocolNumber, &c.queue)
 	if err != nil {
-		return nil, listenError(vrf, local, err)
+		return nil, stackError(what, err)
 	}
 	c.ep = ep
 	bind := tcpip.FullAddress{Port: local.Port()}
 	if !local.Addr().IsUnspecified() {
 		bind.Addr = address(local.Addr())
 	}
-	if err := ep.Bind(bind); err != nil {
+	err = ep.SetSockOptInt(tcpip.MulticastTTLOption, defaultTTL)
+	if err == nil && prepare != nil {
+		err = prepare(c)
+	}
+	if err == nil {
+		err = ep.Bind(bind)
+	}
+	if err != nil {
 		ep.Close()
-		return nil, listenError(vrf, local, err)
+		return nil, stackError(what, err)
 	}
 	if a, err := ep.GetLocalAddress(); err == nil {
 		c.local = netip.AddrPortFrom(local.Addr(), a.Port)
@@ -67,14 +86,6 @@ func (s *Stack) Listen(vrf string, local netip.AddrPort) (netdev.UDPConn, error)
 	t.sockets[c] = struct{}{}
 	t.mu.Unlock()
 	return c, nil
-}
-
-func listenError(vrf string, local netip.AddrPort, err tcpip.Error) error {
-	what := "listen " + local.String()
-	if vrf != "" {
-		what += " in vrf " + vrf
-	}
-	return stackError(what, err)
 }
 
 // ReadFrom waits for a datagram; a longer one than b is cut. After Close it
@@ -105,6 +116,12 @@ func (c *socket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
 
 // WriteTo sends one datagram. It does not wait for ARP.
 func (c *socket) WriteTo(b []byte, to netip.AddrPort) (int, error) {
+	if to.Addr().IsMulticast() && to.Addr().Is4() && c.member == nil && !c.local.Addr().IsUnspecified() {
+		if err := c.table.sendGroup(b, c.local, to); err != nil {
+			return 0, stackError("send to "+to.String(), err)
+		}
+		return len(b), nil
+	}
 	dst := tcpip.FullAddress{Addr: address(to.Addr()), Port: to.Port()}
 	n, err := c.ep.Write(bytes.NewReader(b), tcpip.WriteOptions{To: &dst})
 	if err != nil {

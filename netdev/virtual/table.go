@@ -27,6 +27,9 @@ type table struct {
 	sockets map[*socket]struct{}
 }
 
+// defaultTTL is that of IOS.
+const defaultTTL = 255
+
 // arpTimeout is how long an ARP entry is believed (`arp timeout`, 4 hours).
 const arpTimeout = 4 * time.Hour
 
@@ -39,7 +42,9 @@ func (s *Stack) tableLocked(vrf string) (*table, error) {
 		return t, nil
 	}
 	opts := stack.Options{
-		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, arp.NewProtocol},
+		NetworkProtocols: []stack.NetworkProtocolFactory{
+			ipv4.NewProtocolWithOptions(ipv4.Options{IGMP: ipv4.IGMPOptions{Enabled: true}}), arp.NewProtocol,
+		},
 		TransportProtocols: []stack.TransportProtocolFactory{udp.NewProtocol, icmp.NewProtocol4},
 		Clock:              s.clock,
 		HandleLocal:        true,
@@ -55,7 +60,7 @@ func (s *Stack) tableLocked(vrf string) (*table, error) {
 	}
 	t := &table{vrf: vrf, stack: stack.New(opts), sockets: make(map[*socket]struct{})}
 	t.local.Store(&map[netip.Addr]bool{})
-	ttl := tcpip.DefaultTTLOption(255)
+	ttl := tcpip.DefaultTTLOption(defaultTTL)
 	if err := t.stack.SetNetworkProtocolOption(ipv4.ProtocolNumber, &ttl); err != nil {
 		return nil, stackError("time to live", err)
 	}
@@ -77,13 +82,16 @@ func (t *table) owns(a netip.Addr) bool { return (*t.local.Load())[a] }
 // add gives p a NIC in this table.
 func (t *table) add(p *port) error {
 	id := t.stack.NextNICID()
-	if err := t.stack.CreateNICWithOptions(id, p, stack.NICOptions{Name: p.name()}); err != nil {
+	if err := t.stack.CreateNICWithOptions(id, p, stack.NICOptions{Name: p.name(), Disabled: true}); err != nil {
 		return stackError(p.name(), err)
 	}
 	p.nic = id
 	p.vrf.Store(t)
-	if !p.up.Load() {
-		t.enable(p, false)
+	if err := t.speakIGMPv2(id); err != nil {
+		return err
+	}
+	if p.up.Load() {
+		t.enable(p, true)
 	}
 	return nil
 }

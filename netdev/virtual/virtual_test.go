@@ -34,13 +34,17 @@ func node(t testing.TB, name string, ports ...Port) *Stack {
 	return s
 }
 
+func prefixes(list ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, a := range list {
+		out = append(out, pfx(a))
+	}
+	return out
+}
+
 func configure(t testing.TB, s *Stack, name string, addresses ...string) {
 	t.Helper()
-	c := netdev.InterfaceConfig{Name: name}
-	for _, a := range addresses {
-		c.Addresses = append(c.Addresses, pfx(a))
-	}
-	if err := s.Configure(c); err != nil {
+	if err := s.Configure(netdev.InterfaceConfig{Name: name, Addresses: prefixes(addresses...)}); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 }

@@ -10,28 +10,31 @@ import (
 	"time"
 
 	"coterie/crypto/suite"
+	"coterie/xfrm"
 )
 
 // TestNoAllocation: a packet costs no memory, either way.
 func TestNoAllocation(t *testing.T) {
 	for _, tr := range transforms() {
-		s := newSA(t, spec(tr))
-		in := ipv4(0, 64, false, nil, make([]byte, 100))
-		buf := roomy(in)
-		var failed error
-		got := testing.AllocsPerRun(50, func() {
-			copy(buf[Headroom:], in)
-			out, err := s.Seal(buf, Headroom, Headroom+len(in))
-			if err != nil {
-				failed = err
-				return
+		for _, tbar := range []xfrm.TBAR{xfrm.NoTBAR, xfrm.TBARMetadata, xfrm.TBARSequence} {
+			s := timed(t, tr, tbar, time.Second)
+			in := ipv4(0, 64, false, nil, make([]byte, 100))
+			buf := roomy(in)
+			var failed error
+			got := testing.AllocsPerRun(50, func() {
+				copy(buf[Headroom:], in)
+				out, err := s.Seal(buf, Headroom, Headroom+len(in), 1<<30)
+				if err != nil {
+					failed = err
+					return
+				}
+				if _, _, err := s.Open(out, 1<<30); err != nil {
+					failed = err
+				}
+			})
+			if failed != nil || got != 0 {
+				t.Errorf("%v, TBAR %d: %v allocations a packet, %v", tr, tbar, got, failed)
 			}
-			if _, err := s.Open(out); err != nil {
-				failed = err
-			}
-		})
-		if failed != nil || got != 0 {
-			t.Errorf("%v: %v allocations a packet, %v", tr, got, failed)
 		}
 	}
 }
@@ -47,7 +50,7 @@ func BenchmarkSeal(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				copy(buf[Headroom:], in)
-				if _, err := s.Seal(buf, Headroom, Headroom+len(in)); err != nil {
+				if _, err := s.Seal(buf, Headroom, Headroom+len(in), 0); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -65,7 +68,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				copy(buf, sealed)
-				if _, err := s.Open(buf); err != nil {
+				if _, _, err := s.Open(buf, 0); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -101,7 +104,7 @@ func BenchmarkSealRatio(b *testing.B) {
 		mac.Sum(sum[:0])
 		middle := time.Now()
 		copy(buf[Headroom:], in)
-		if _, err := s.Seal(buf, Headroom, Headroom+len(in)); err != nil {
+		if _, err := s.Seal(buf, Headroom, Headroom+len(in), 0); err != nil {
 			b.Fatal(err)
 		}
 		bare += middle.Sub(start)

@@ -15,6 +15,7 @@ import (
 	"hash"
 	"sync"
 	"testing"
+	"time"
 
 	"coterie/crypto/suite"
 	"coterie/internal/secret"
@@ -74,7 +75,7 @@ func roomy(datagram []byte) []byte {
 
 func seal(t testing.TB, s *SA, datagram []byte) []byte {
 	t.Helper()
-	out, err := s.Seal(roomy(datagram), Headroom, Headroom+len(datagram))
+	out, err := s.Seal(roomy(datagram), Headroom, Headroom+len(datagram), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,20 +107,23 @@ func TestRoundTrip(t *testing.T) {
 				if tr.Cipher != suite.ESPNull && !tr.GMAC() && n > 8 && bytes.Contains(out, in[len(in)-n:]) {
 					t.Fatalf("%v: plain text on the wire", tr)
 				}
-				back, err := b.Open(out)
+				back, _, err := b.Open(out, 0)
 				if err != nil || !bytes.Equal(back, in) {
 					t.Fatalf("%v transport %v length %d: %v\n in %x\nout %x", tr, transport, n, err, in, back)
 				}
 			}
-			if !transport && most != Overhead(tr) {
-				t.Errorf("%v adds up to %d octets, Overhead says %d", tr, most, Overhead(tr))
+			if !transport && most != Overhead(tr, xfrm.NoTBAR) {
+				t.Errorf("%v adds up to %d octets, Overhead says %d", tr, most, Overhead(tr, xfrm.NoTBAR))
 			}
 		}
 	}
-	if got := Overhead(suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA1}); got != 73 {
+	if got := Overhead(suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA1}, xfrm.TBARMetadata); got != 85 {
+		t.Errorf("with TBAR metadata %d", got)
+	}
+	if got := Overhead(suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA1}, xfrm.NoTBAR); got != 73 {
 		t.Errorf("AES-CBC with SHA-1 adds up to 73 octets, not %d", got)
 	}
-	if got := Overhead(suite.Transform{Cipher: suite.ESPGCM128}); got != 57 {
+	if got := Overhead(suite.Transform{Cipher: suite.ESPGCM128}, xfrm.NoTBAR); got != 57 {
 		t.Errorf("AES-GCM adds up to 57 octets, not %d", got)
 	}
 }
@@ -219,7 +223,7 @@ func TestTamper(t *testing.T) {
 				if i < 24 {
 					want = ErrSPI
 				}
-				if _, err := s.Open(bad); !errors.Is(err, want) {
+				if _, _, err := s.Open(bad, 0); !errors.Is(err, want) {
 					t.Fatalf("%v: octet %d bit %d: %v", tr, i, bit, err)
 				}
 			}
@@ -229,7 +233,7 @@ func TestTamper(t *testing.T) {
 			if n >= 4 {
 				binary.BigEndian.PutUint16(bad[2:], uint16(n))
 			}
-			if _, err := s.Open(bad); err == nil {
+			if _, _, err := s.Open(bad, 0); err == nil {
 				t.Fatalf("%v: cut to %d octets", tr, n)
 			}
 		}
@@ -286,7 +290,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"empty", nil, ErrMalformed},
 	} {
 		before := s.Counters()
-		_, err := s.Open(c.packet)
+		_, _, err := s.Open(c.packet, 0)
 		if !errors.Is(err, c.want) && (err != nil || c.want != nil) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
@@ -314,7 +318,7 @@ func TestECN(t *testing.T) {
 			}
 			out[1] = 0x28 | byte(outer) // re-marked on the way
 			xfrm.WriteChecksum(out[:20])
-			in, err := s.Open(out)
+			in, _, err := s.Open(out, 0)
 			switch {
 			case want == drop:
 				if !errors.Is(err, ErrECN) {
@@ -337,14 +341,14 @@ func TestTTL(t *testing.T) {
 		}
 		out[8] -= c.hops
 		xfrm.WriteChecksum(out[:20])
-		in, err := s.Open(out)
+		in, _, err := s.Open(out, 0)
 		if err != nil || in[8] != c.want || !checksumGood(in[:20]) {
 			t.Errorf("TTL %d after %d hops: %v, %d", c.inner, c.hops, err, in[8])
 		}
 	}
 	out := seal(t, s, ipv4(0, 64, false, nil, []byte("x")))
 	out[8] = 200 // someone raised it
-	if in, err := s.Open(out); err != nil || in[8] != 64 {
+	if in, _, err := s.Open(out, 0); err != nil || in[8] != 64 {
 		t.Errorf("raised TTL: %v, %d", err, in[8])
 	}
 }
@@ -366,7 +370,7 @@ func TestOuterHeader(t *testing.T) {
 	if first[6] != 0 || second[6] != 0 || second[7] != 0 || bytes.Equal(first[4:6], second[4:6]) {
 		t.Errorf("%x\n%x", first[:20], second[:20])
 	}
-	if in, err := s.Open(second); err != nil || in[7] != 1 {
+	if in, _, err := s.Open(second, 0); err != nil || in[7] != 1 {
 		t.Errorf("fragment came back as %x, %v", in, err)
 	}
 }
@@ -375,18 +379,18 @@ func TestSealRefuses(t *testing.T) {
 	tr := suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA256}
 	s := newSA(t, spec(tr))
 	in := ipv4(0, 64, false, nil, []byte("x"))
-	if _, err := s.Seal(in, 0, len(in)); !errors.Is(err, ErrRoom) {
+	if _, err := s.Seal(in, 0, len(in), 0); !errors.Is(err, ErrRoom) {
 		t.Errorf("no headroom: %v", err)
 	}
 	tight := append(make([]byte, Headroom), in...)
-	if _, err := s.Seal(tight[:len(tight):len(tight)], Headroom, len(tight)); !errors.Is(err, ErrRoom) {
+	if _, err := s.Seal(tight[:len(tight):len(tight)], Headroom, len(tight), 0); !errors.Is(err, ErrRoom) {
 		t.Errorf("no tailroom: %v", err)
 	}
-	if _, err := s.Seal(tight, Headroom, Headroom+10); !errors.Is(err, ErrMalformed) {
+	if _, err := s.Seal(tight, Headroom, Headroom+10, 0); !errors.Is(err, ErrMalformed) {
 		t.Errorf("half a header: %v", err)
 	}
 	big := roomy(ipv4(0, 64, false, nil, make([]byte, 65500)))
-	if _, err := s.Seal(big, Headroom, len(big)-Tailroom); !errors.Is(err, ErrTooLong) {
+	if _, err := s.Seal(big, Headroom, len(big)-Tailroom, 0); !errors.Is(err, ErrTooLong) {
 		t.Errorf("65520 octets: %v", err)
 	}
 	if s.sequence.Last() != 0 {
@@ -397,7 +401,7 @@ func TestSealRefuses(t *testing.T) {
 	tp := newSA(t, sp)
 	frag := ipv4(0, 64, false, nil, []byte("x"))
 	frag[6] = 0x20
-	if _, err := tp.Seal(roomy(frag), Headroom, Headroom+len(frag)); !errors.Is(err, ErrFragment) {
+	if _, err := tp.Seal(roomy(frag), Headroom, Headroom+len(frag), 0); !errors.Is(err, ErrFragment) {
 		t.Errorf("transport mode on a fragment: %v", err)
 	}
 }
@@ -429,52 +433,142 @@ func TestSequence(t *testing.T) {
 
 func TestExhaustion(t *testing.T) {
 	in := ipv4(0, 64, false, nil, []byte("x"))
+	gcm := suite.Transform{Cipher: suite.ESPGCM128}
 	for _, c := range []struct {
-		tr   suite.Transform
-		bits uint8
-		last uint64 // the last number that may be used
+		name   string
+		tr     suite.Transform
+		tbar   xfrm.TBAR
+		bits   uint8
+		seq    uint64 // already used
+		iv     uint64
+		wantIV uint64 // of the last packet; 0: the sequence number is what ends
 	}{
-		{suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA1}, 0, 1<<32 - 1},
-		{suite.Transform{Cipher: suite.ESPGCM128}, 24, 1<<32 - 1},
-		{suite.Transform{Cipher: suite.ESPGCM128}, 32, 1<<32 - 2},
+		{"CBC", suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA1}, xfrm.NoTBAR, 0, 1<<32 - 2, 0, 0},
+		{"CBC, time in the metadata", suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA1}, xfrm.TBARMetadata, 0, 1<<32 - 2, 0, 0},
+		{"GCM, sequence number first", gcm, xfrm.NoTBAR, 24, 1<<32 - 2, 5, 0},
+		{"GCM, IV first", gcm, xfrm.NoTBAR, 32, 7, 1<<32 - 3, 7<<32 | (1<<32 - 2)},
+		{"GCM, time in the sequence number, 32 bits", gcm, xfrm.TBARSequence, 32, 1 << 40, 1<<32 - 3, 7<<32 | (1<<32 - 2)},
+		{"GCM, time in the sequence number, 24 bits", gcm, xfrm.TBARSequence, 24, 1 << 39, 1<<40 - 3, 7<<40 | (1<<40 - 2)},
 	} {
-		var q Sequence
-		q.last.Store(c.last - 1)
-		sp := spec(c.tr)
-		sp.SIDBits = c.bits
-		s, err := New(sp, &q, new(stream))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out := seal(t, s, in); uint64(binary.BigEndian.Uint32(out[24:])) != c.last {
-			t.Errorf("%v: sequence %x", c.tr, out[24:28])
-		}
-		if _, err := s.Seal(roomy(in), Headroom, Headroom+len(in)); !errors.Is(err, ErrExhausted) || s.CanEncrypt() {
-			t.Errorf("%v: after the last number: %v", c.tr, err)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			var q Sequence
+			q.last.Store(c.seq)
+			q.counter(7 << (64 - c.bits)).Store(c.iv)
+			sp := spec(c.tr)
+			sp.SIDBits, sp.TBAR, sp.Window = c.bits, c.tbar, time.Second
+			s, err := New(sp, &q, new(stream))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !s.CanEncrypt() {
+				t.Fatal("cannot encrypt before the last number")
+			}
+			out, err := s.Seal(roomy(in), Headroom, Headroom+len(in), 1<<30)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := binary.BigEndian.Uint64(out[28:]); c.wantIV != 0 && got != c.wantIV {
+				t.Errorf("last IV %#x, want %#x", got, c.wantIV)
+			}
+			if got := binary.BigEndian.Uint32(out[24:]); c.wantIV == 0 && got != 1<<32-1 {
+				t.Errorf("last sequence number %#x", got)
+			}
+			for range 2 {
+				if _, err := s.Seal(roomy(in), Headroom, Headroom+len(in), 1<<30); !errors.Is(err, ErrExhausted) || s.CanEncrypt() {
+					t.Errorf("after the last number: %v", err)
+				}
+			}
+		})
 	}
 }
 
 func TestSenderID(t *testing.T) {
 	s := newSA(t, spec(suite.Transform{Cipher: suite.ESPGCM128}))
 	in := ipv4(0, 64, false, nil, []byte("x"))
-	iv := func() uint64 { return binary.BigEndian.Uint64(seal(t, s, in)[28:]) }
-	if got := iv(); got != 7<<40|1 {
-		t.Errorf("SID 7 in 24 bits: IV %#x", got)
+	sent := 0
+	want := func(name string, iv uint64) {
+		t.Helper()
+		sent++
+		out := seal(t, s, in)
+		if got := binary.BigEndian.Uint64(out[28:]); got != iv {
+			t.Errorf("%s: IV %#x, want %#x", name, got, iv)
+		}
+		if got := binary.BigEndian.Uint32(out[24:]); got != uint32(sent) {
+			t.Errorf("%s: sequence number %d, want %d", name, got, sent)
+		}
 	}
-	s.SetSender(0x1ffff, 24) // registered again: the counter goes on
-	if got := iv(); got != 0x1ffff<<40|2 {
-		t.Errorf("new SID: IV %#x", got)
-	}
+	want("SID 7 in 24 bits", 7<<40|1)
+	want("SID 7 again", 7<<40|2)
+	s.SetSender(0x1ffff, 24) // registered again: a counter of its own
+	want("new SID", 0x1ffff<<40|1)
+	s.SetSender(7, 24)
+	want("the old SID back", 7<<40|3)
+	s.SetSender(0x1ffff, 24)
+	want("the new SID back", 0x1ffff<<40|2)
 	for _, bad := range []struct {
 		id   uint32
 		bits uint8
 	}{{0, 0}, {256, 8}, {1, 33}} {
 		s.SetSender(bad.id, bad.bits)
-		if _, err := s.Seal(roomy(in), Headroom, Headroom+len(in)); !errors.Is(err, ErrNoSenderID) || s.CanEncrypt() {
+		if _, err := s.Seal(roomy(in), Headroom, Headroom+len(in), 0); !errors.Is(err, ErrNoSenderID) || s.CanEncrypt() {
 			t.Errorf("SID %d in %d bits: %v", bad.id, bad.bits, err)
 		}
 	}
+	s.SetSender(7, 24)
+	want("after no SID", 7<<40|4)
+}
+
+// TestNoIVTwice: whatever sender IDs come and go, through however many SAs over
+// one key, no IV is used twice.
+func TestNoIVTwice(t *testing.T) {
+	in := ipv4(0, 64, false, nil, []byte("x"))
+	rapid.Check(t, func(rt *rapid.T) {
+		tr := suite.Transform{Cipher: rapid.SampledFrom([]suite.ESPCipher{suite.ESPGCM128, suite.ESPGMAC128}).Draw(rt, "cipher")}
+		sp := spec(tr)
+		sp.SIDBits, sp.Window = 0, time.Second
+		q := new(Sequence)
+		var sas []*SA
+		seen := map[uint64]bool{}
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 5).Draw(rt, "step") {
+			case 0: // installed again, or by another member of this device
+				s, err := New(sp, q, new(stream))
+				if err != nil {
+					rt.Fatal(err)
+				}
+				sas = append(sas, s)
+			case 1:
+				if len(sas) > 0 {
+					tbar := rapid.SampledFrom([]xfrm.TBAR{xfrm.NoTBAR, xfrm.TBARMetadata, xfrm.TBARSequence}).Draw(rt, "tbar")
+					if err := rapid.SampledFrom(sas).Draw(rt, "sa").SetReplay(tbar, time.Second); err != nil {
+						rt.Fatal(err)
+					}
+				}
+			case 2:
+				sp.SenderID, sp.SIDBits = rapid.Uint32Range(0, 5).Draw(rt, "sid"), rapid.SampledFrom([]uint8{0, 8, 16, 24, 32}).Draw(rt, "bits")
+				for _, s := range sas {
+					s.SetSender(sp.SenderID, sp.SIDBits)
+				}
+			default:
+				if len(sas) == 0 {
+					continue
+				}
+				s := rapid.SampledFrom(sas).Draw(rt, "sa")
+				out, err := s.Seal(roomy(in), Headroom, Headroom+len(in), 1<<30)
+				if errors.Is(err, ErrNoSenderID) {
+					continue
+				}
+				if err != nil {
+					rt.Fatal(err)
+				}
+				iv := binary.BigEndian.Uint64(out[28:])
+				if seen[iv] {
+					rt.Fatalf("IV %#x twice", iv)
+				}
+				seen[iv] = true
+			}
+		}
+	})
 }
 
 // Two SAs with the same key draw their own IVs; CBC's look random.
@@ -516,11 +610,11 @@ func TestRoundTripLaw(t *testing.T) {
 		in := ipv4(rapid.Byte().Draw(rt, "tos"), rapid.Byte().Draw(rt, "ttl"), rapid.Bool().Draw(rt, "df"),
 			make([]byte, 4*rapid.IntRange(0, 10).Draw(rt, "options")), rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(rt, "payload"))
 		in[9] = rapid.Byte().Draw(rt, "protocol")
-		out, err := s.Seal(append(roomy(in), 0), Headroom, Headroom+len(in))
+		out, err := s.Seal(append(roomy(in), 0), Headroom, Headroom+len(in), 0)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		back, err := s.Open(out)
+		back, _, err := s.Open(out, 0)
 		if err != nil || !bytes.Equal(back, in) {
 			rt.Fatalf("%v\n in %x\nout %x", err, in, back)
 		}
@@ -529,21 +623,30 @@ func TestRoundTripLaw(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	var sas []*SA
+	const now = 1 << 30
 	for _, tr := range transforms() {
-		sp := spec(tr)
-		tunnel := newSA(f, sp)
-		sp.Transport = true
-		sas = append(sas, tunnel, newSA(f, sp))
-		f.Add(seal(f, tunnel, ipv4(0, 64, false, nil, []byte("hello"))))
+		for _, tbar := range []xfrm.TBAR{xfrm.NoTBAR, xfrm.TBARMetadata, xfrm.TBARSequence} {
+			sp := spec(tr)
+			sp.TBAR, sp.Window = tbar, 5*time.Second
+			tunnel := newSA(f, sp)
+			sp.Transport = true
+			sas = append(sas, tunnel, newSA(f, sp))
+			in := ipv4(0, 64, false, nil, []byte("hello"))
+			out, err := tunnel.Seal(roomy(in), Headroom, Headroom+len(in), now)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(bytes.Clone(out))
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, s := range sas {
-			in, err := s.Open(bytes.Clone(b))
+			in, _, err := s.Open(bytes.Clone(b), now)
 			if err == nil && len(in) < 20 {
 				t.Fatalf("opened %x", in)
 			}
 			if in, ok := xfrm.ParseFlow(b); ok {
-				if out, err := s.Seal(roomy(b), Headroom, Headroom+len(b)); err == nil && len(out) <= in.TotalLen {
+				if out, err := s.Seal(roomy(b), Headroom, Headroom+len(b), now); err == nil && len(out) <= in.TotalLen {
 					t.Fatalf("sealed to %d octets", len(out))
 				}
 			}

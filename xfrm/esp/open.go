@@ -21,46 +21,97 @@ func SPIOf(datagram []byte) (uint32, bool) {
 // it carries, a part of the argument. The integrity check comes before
 // anything is decrypted, in constant time. The inner datagram must have the
 // outer addresses, and leaves with the lower of the two TTLs and the combined
-// ECN field of RFC 6040. The sequence number is not checked: a group SA has
-// many senders. Errors are Causes; the content of datagram is undefined then.
-func (s *SA) Open(datagram []byte) ([]byte, error) {
-	inner, err := s.open(datagram)
-	if err != nil {
-		return nil, s.refuse(err)
+// ECN field of RFC 6040. The sequence number is not checked as such: a group SA
+// has many senders.
+//
+// now is this member's pseudotime, 0 while it has none, and only looked at with
+// time-based anti-replay: then a packet is refused whose pseudotime is further
+// away than the window, and under a counter mode one whose IV was received
+// before. sent is the sender's pseudotime, known once the integrity check has
+// passed, even of a packet that is refused; 0 otherwise.
+//
+// Errors are Causes; the content of datagram is undefined then.
+func (s *SA) Open(datagram []byte, now xfrm.Pseudotime) (inner []byte, sent xfrm.Pseudotime, err error) {
+	if inner, sent, err = s.open(datagram, now); err != nil {
+		return nil, sent, s.refuse(err)
 	}
 	s.decrypt.Add(1)
-	return inner, nil
+	return inner, sent, nil
 }
 
-func (s *SA) open(datagram []byte) ([]byte, error) {
+func (s *SA) open(datagram []byte, now xfrm.Pseudotime) (inner []byte, sent xfrm.Pseudotime, err error) {
 	f, ok := xfrm.ParseFlow(datagram)
 	if !ok || f.Protocol != xfrm.ProtoESP {
-		return nil, ErrMalformed
+		return nil, 0, ErrMalformed
 	}
 	if binary.BigEndian.Uint16(datagram[6:])&0x3fff != 0 {
-		return nil, ErrFragment // reassembly comes first (RFC 4303 section 3.4.1)
+		return nil, 0, ErrFragment // reassembly comes first (RFC 4303 section 3.4.1)
 	}
 	outer, packet := datagram[:f.HeaderLen], datagram[f.HeaderLen:f.TotalLen]
 	if len(packet) < espHeaderLen {
-		return nil, ErrMalformed
+		return nil, 0, ErrMalformed
 	}
 	if binary.BigEndian.Uint32(packet) != s.spi {
-		return nil, ErrSPI
+		return nil, 0, ErrSPI
+	}
+	r := s.replay.Load()
+	if r != nil && now == 0 {
+		return nil, 0, ErrUnsynchronized
 	}
 	w := s.take()
 	payload, next, err := s.unprotect(w, packet)
 	s.give(w)
-	switch {
-	case err != nil:
-		return nil, err
-	case next == xfrm.ProtoNone:
-		return nil, ErrDummy
-	case s.transport:
-		return openTransport(datagram, outer, payload, next)
-	case next != xfrm.ProtoIPv4:
-		return nil, ErrNextHeader
+	if err != nil {
+		return nil, 0, err
 	}
-	return openTunnel(outer, payload)
+	if r != nil {
+		if sent, payload, next, err = s.timely(r, packet, payload, next, now); err != nil {
+			return nil, sent, err
+		}
+	}
+	switch {
+	case next == xfrm.ProtoNone:
+		return nil, sent, ErrDummy
+	case s.transport:
+		inner, err = openTransport(datagram, outer, payload, next)
+	case next != xfrm.ProtoIPv4:
+		err = ErrNextHeader
+	default:
+		inner, err = openTunnel(outer, payload)
+	}
+	return inner, sent, err
+}
+
+// timely checks an authentic packet against replay, and takes off the header that
+// its pseudotime may have come in. Dummy packets need none. A packet sent again
+// long after is one seen before, if that can be told: it says nothing about clocks.
+func (s *SA) timely(r *replay, packet, payload []byte, next byte, now xfrm.Pseudotime) (xfrm.Pseudotime, []byte, byte, error) {
+	var sent xfrm.Pseudotime
+	var ok bool
+	switch {
+	case r.metadata() && next == xfrm.ProtoNone:
+		return 0, payload, next, nil
+	case r.metadata() && next != protoMetadata:
+		return 0, nil, 0, ErrNextHeader
+	case r.metadata():
+		var err error
+		if sent, payload, next, err = parseMetadata(payload); err != nil {
+			return 0, nil, 0, err
+		}
+		ok = within(sent, now, r.window)
+	default:
+		sent, ok = nearest(binary.BigEndian.Uint32(packet[4:]), now, r.window)
+	}
+	if s.aead != nil {
+		iv := binary.BigEndian.Uint64(packet[espHeaderLen:])
+		if ok && !s.seen.accept(iv, now, r.window) || !ok && s.seen.has(iv) {
+			return sent, nil, 0, ErrSeen
+		}
+	}
+	if !ok {
+		return sent, nil, 0, ErrTime
+	}
+	return sent, payload, next, nil
 }
 
 // unprotect checks and decrypts packet, from SPI to ICV, and returns what is

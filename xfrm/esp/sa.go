@@ -11,7 +11,6 @@ package esp
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"encoding/binary"
 	"fmt"
 	"hash"
 	"io"
@@ -33,34 +32,17 @@ const (
 // Room that a buffer needs before and behind the datagram for Seal with any
 // transform, octets.
 const (
-	Headroom = ipHeaderLen + espHeaderLen + maxIVLen
+	Headroom = ipHeaderLen + espHeaderLen + maxIVLen + metadataLen
 	Tailroom = maxTrailer + maxICVLen
 )
 
 // Overhead is the most octets that t adds to a datagram in tunnel mode.
-func Overhead(t suite.Transform) int {
-	return ipHeaderLen + espHeaderLen + t.IVLen() + t.Align() + 1 + t.ICVLen()
-}
-
-// A Sequence numbers the packets that this member sends under one key. It only
-// moves forward: keep it for as long as the key may come back, since a number
-// used twice under a counter mode gives the plain text away.
-type Sequence struct{ last atomic.Uint64 }
-
-// Last is the number of the latest packet, 0 before the first.
-func (q *Sequence) Last() uint64 { return q.last.Load() }
-
-// next takes a number from 1 up to limit.
-func (q *Sequence) next(limit uint64) (uint64, error) {
-	for {
-		n := q.last.Load()
-		if n >= limit {
-			return 0, ErrExhausted
-		}
-		if q.last.CompareAndSwap(n, n+1) {
-			return n + 1, nil
-		}
+func Overhead(t suite.Transform, tbar xfrm.TBAR) int {
+	n := ipHeaderLen + espHeaderLen + t.IVLen() + t.Align() + 1 + t.ICVLen()
+	if tbar == xfrm.TBARMetadata {
+		n += metadataLen
 	}
+	return n
 }
 
 // Counters count what an SA did, and what it refused by cause.
@@ -91,19 +73,14 @@ type SA struct {
 
 	sequence *Sequence
 	sender   atomic.Pointer[sender]
+	replay   atomic.Pointer[replay] // nil: no time-based anti-replay
+	seen     guard                  // IV counters of others, while there is
 
 	encrypt, decrypt atomic.Uint64
 	refused          [causes]atomic.Uint64
 
 	mu   sync.Mutex
 	idle []*worker
-}
-
-// A sender is this member's share of the IVs of a counter mode (RFC 6054
-// section 3): the SID in the most significant bits, a counter below.
-type sender struct {
-	prefix uint64
-	limit  uint64 // last counter value that may be used
 }
 
 // A worker is the state of one packet in progress. Cipher objects that carry
@@ -125,8 +102,8 @@ type cbcMode interface {
 
 // New keys an SA. The randomness of its IVs is drawn from rand here, once.
 // sequence carries on the numbers of an earlier SA with the same SPI and keys;
-// nil starts at 1. Errors: a transform that ESP does not have, keys of the
-// wrong length, a failing rand.
+// nil starts at 1. Errors: a transform or a TBAR that ESP does not have, keys
+// of the wrong length, a failing rand.
 func New(spec xfrm.SA, sequence *Sequence, rand io.Reader) (*SA, error) {
 	t := spec.Transform
 	if err := t.Validate(); err != nil {
@@ -158,6 +135,9 @@ func New(spec xfrm.SA, sequence *Sequence, rand io.Reader) (*SA, error) {
 		return nil, fmt.Errorf("spi %#x: %w", spec.SPI, err)
 	}
 	s.idle = append(s.idle, w)
+	if err := s.SetReplay(spec.TBAR, spec.Window); err != nil {
+		return nil, fmt.Errorf("spi %#x: %w", spec.SPI, err)
+	}
 	s.SetSender(spec.SenderID, spec.SIDBits)
 	return s, nil
 }
@@ -218,39 +198,6 @@ func (s *SA) give(w *worker) {
 func (s *SA) SPI() uint32                { return s.spi }
 func (s *SA) Transform() suite.Transform { return s.transform }
 
-// SetSender sets this member's sender ID, right-aligned in the bits most
-// significant bits of the IV of a counter mode. bits 0, or an ID that does not
-// fit, leaves the SA unable to encrypt; CBC and NULL need no sender.
-func (s *SA) SetSender(id uint32, bits uint8) {
-	if bits == 0 || bits > 32 || bits < 32 && id>>bits != 0 {
-		s.sender.Store(nil)
-		return
-	}
-	s.sender.Store(&sender{
-		prefix: uint64(id) << (64 - bits),
-		limit:  min(1<<32-1, uint64(1)<<(64-bits)-2),
-	})
-}
-
-// CanEncrypt tells whether Seal has numbers left and, for a counter mode, a
-// sender ID.
-func (s *SA) CanEncrypt() bool {
-	limit, _, err := s.allowance()
-	return err == nil && s.sequence.Last() < limit
-}
-
-// allowance is the last sequence number that may be used, and the sender.
-func (s *SA) allowance() (uint64, *sender, error) {
-	if s.aead == nil {
-		return 1<<32 - 1, nil, nil
-	}
-	from := s.sender.Load()
-	if from == nil {
-		return 0, nil, ErrNoSenderID
-	}
-	return from.limit, from, nil
-}
-
 // Counters is what the SA did since New or ClearCounters.
 func (s *SA) Counters() Counters {
 	c := Counters{Encrypt: s.encrypt.Load(), Decrypt: s.decrypt.Load()}
@@ -266,18 +213,5 @@ func (s *SA) ClearCounters() {
 	s.decrypt.Store(0)
 	for i := range s.refused {
 		s.refused[i].Store(0)
-	}
-}
-
-// writeIV makes the IV of the packet with sequence number seq.
-func (s *SA) writeIV(w *worker, iv []byte, seq uint64, from *sender) {
-	switch {
-	case from != nil:
-		binary.BigEndian.PutUint64(iv, from.prefix|seq)
-	case s.ivCipher != nil:
-		clear(w.iv[:])
-		binary.BigEndian.PutUint64(w.iv[8:], s.ivCounter.Add(1))
-		s.ivCipher.Encrypt(w.iv[:], w.iv[:])
-		copy(iv, w.iv[:s.ivLen])
 	}
 }

@@ -19,10 +19,12 @@ import (
 // datagram, a part of buf. buf needs Headroom octets before start and Tailroom
 // behind end (its capacity counts). The outer header copies the inner one's
 // addresses, TOS with ECN (RFC 6040 normal mode), TTL and DF, takes an
-// identification of its own, and has no options. Errors are Causes; the
-// buffer's content is undefined then.
-func (s *SA) Seal(buf []byte, start, end int) ([]byte, error) {
-	out, err := s.seal(buf, start, end)
+// identification of its own, and has no options. now is this member's pseudotime,
+// 0 while it has none: with time-based anti-replay nothing leaves then, and
+// without it now is not looked at. Errors are Causes; the buffer's content is
+// undefined then.
+func (s *SA) Seal(buf []byte, start, end int, now xfrm.Pseudotime) ([]byte, error) {
+	out, err := s.seal(buf, start, end, now)
 	if err != nil {
 		return nil, s.refuse(err)
 	}
@@ -30,7 +32,7 @@ func (s *SA) Seal(buf []byte, start, end int) ([]byte, error) {
 	return out, nil
 }
 
-func (s *SA) seal(buf []byte, start, end int) ([]byte, error) {
+func (s *SA) seal(buf []byte, start, end int, now xfrm.Pseudotime) ([]byte, error) {
 	if start < 0 || end < start || end > len(buf) {
 		return nil, ErrRoom
 	}
@@ -46,21 +48,24 @@ func (s *SA) seal(buf []byte, start, end int) ([]byte, error) {
 		}
 		outerLen, next, payload = f.HeaderLen, f.Protocol, start+f.HeaderLen
 	}
-	padLen := s.padLen(end - payload)
-	esp := payload - s.ivLen - espHeaderLen
+	r := s.replay.Load()
+	if r != nil && now == 0 {
+		return nil, ErrUnsynchronized
+	}
+	body := payload // what is encrypted
+	if r.metadata() {
+		body -= metadataLen
+	}
+	esp := body - s.ivLen - espHeaderLen
 	outer := esp - outerLen
-	total := end + padLen + 2 + s.icvLen - outer
+	total := end + s.padLen(end-body) + 2 + s.icvLen - outer
 	switch {
 	case outer < 0 || outer+total > cap(buf):
 		return nil, ErrRoom
 	case total > 65535:
 		return nil, ErrTooLong
 	}
-	limit, from, err := s.allowance()
-	if err != nil {
-		return nil, err
-	}
-	seq, err := s.sequence.next(limit)
+	n, iv, err := s.number()
 	if err != nil {
 		return nil, err
 	}
@@ -70,29 +75,38 @@ func (s *SA) seal(buf []byte, start, end int) ([]byte, error) {
 		copy(out, buf[start:start+outerLen])
 		out[9] = xfrm.ProtoESP
 	} else {
-		s.writeOuter(out, buf[start:start+ipHeaderLen], seq)
+		s.writeOuter(out, buf[start:start+ipHeaderLen], n)
 	}
 	binary.BigEndian.PutUint16(out[2:], uint16(total))
 	xfrm.WriteChecksum(out[:outerLen])
+	if r.metadata() {
+		writeMetadata(buf[body:payload], next, now)
+		next = protoMetadata
+	}
 
 	packet := out[outerLen:]
+	seq := uint32(n)
+	if r != nil && r.tbar == xfrm.TBARSequence {
+		seq = ticks(now)
+	}
 	binary.BigEndian.PutUint32(packet, s.spi)
-	binary.BigEndian.PutUint32(packet[4:], uint32(seq))
+	binary.BigEndian.PutUint32(packet[4:], seq)
 	w := s.take()
-	s.writeIV(w, packet[espHeaderLen:espHeaderLen+s.ivLen], seq, from)
-	s.protect(w, packet, end-payload, next)
+	s.writeIV(w, packet[espHeaderLen:espHeaderLen+s.ivLen], iv)
+	s.protect(w, packet, end-body, next)
 	s.give(w)
 	return out, nil
 }
 
 // writeOuter derives the outer header from the inner one; length and checksum
 // are still to be filled in.
-func (s *SA) writeOuter(out, inner []byte, seq uint64) {
+func (s *SA) writeOuter(out, inner []byte, n uint64) {
 	out[0] = 0x45
 	out[1] = inner[1] // DSCP and ECN
 	// The identification must not be the inner one: the fragments of one inner
-	// datagram become whole packets of their own, which may be cut again.
-	binary.BigEndian.PutUint16(out[4:], uint16(seq)+uint16(s.spi))
+	// datagram become whole packets of their own, which may be cut again. n is
+	// the packet's number, not the time.
+	binary.BigEndian.PutUint16(out[4:], uint16(n)+uint16(s.spi))
 	out[6], out[7] = inner[6]&0x40, 0 // DF; no fragment
 	out[8] = inner[8]                 // TTL: a loop outside is still a loop
 	out[9] = xfrm.ProtoESP

@@ -164,11 +164,11 @@ func TestSealVector(t *testing.T) {
 	buf := append(make([]byte, Headroom), inner...)
 	buf = append(buf, make([]byte, Tailroom)...)
 
-	if _, err := s.Seal(buf, Headroom, Headroom+len(inner)); !errors.Is(err, ErrNoSenderID) {
+	if _, err := s.Seal(buf, Headroom, Headroom+len(inner), 0); !errors.Is(err, ErrNoSenderID) {
 		t.Fatalf("without a sender ID: %v", err)
 	}
 	s.SetSender(3, 16)
-	got, err := s.Seal(buf, Headroom, Headroom+len(inner))
+	got, err := s.Seal(buf, Headroom, Headroom+len(inner), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestSealVector(t *testing.T) {
 	if !bytes.Equal(got[20:], want) {
 		t.Errorf("packet\n got %x\nwant %x", got[20:], want)
 	}
-	back, err := s.Open(got)
+	back, _, err := s.Open(got, 0)
 	if err != nil || !bytes.Equal(back, inner) {
 		t.Errorf("opened %x, %v", back, err)
 	}

@@ -1,7 +1,9 @@
 package virtual
 
 import (
+	"math"
 	"sync/atomic"
+	"time"
 
 	"coterie/xfrm"
 )
@@ -22,10 +24,27 @@ const (
 	internalErrSend
 	internalErrRcv
 	notIPSecRcv
+	failCloseSend
+	failCloseRcv
+	replaySend
+	replayRcv
+	replayFail
+	timeSyncErr
+	maxTimeDelta // ms, not packets
 	counterCount
 )
 
 type counters [counterCount]atomic.Uint64
+
+// delta notes how far apart two pseudotimes were.
+func (c *counters) delta(a, b xfrm.Pseudotime) {
+	d := uint64(max(a, b) - min(a, b))
+	for m := &c[maxTimeDelta]; ; {
+		if old := m.Load(); d <= old || m.CompareAndSwap(old, d) {
+			return
+		}
+	}
+}
 
 func (c *counters) snapshot() xfrm.Counters {
 	return xfrm.Counters{
@@ -34,7 +53,9 @@ func (c *counters) snapshot() xfrm.Counters {
 		EncapsFail: c[encapsFail].Load(), DecapFail: c[decapFail].Load(),
 		InvalidProtRcv: c[invalidProtRcv].Load(), VerifyFailRcv: c[verifyFailRcv].Load(),
 		InternalErrSend: c[internalErrSend].Load(), InternalErrRcv: c[internalErrRcv].Load(),
-		NotIPSecRcv: c[notIPSecRcv].Load(),
+		NotIPSecRcv: c[notIPSecRcv].Load(), FailCloseSend: c[failCloseSend].Load(), FailCloseRcv: c[failCloseRcv].Load(),
+		ReplaySend: c[replaySend].Load(), ReplayRcv: c[replayRcv].Load(), ReplayFail: c[replayFail].Load(), TimeSyncErr: c[timeSyncErr].Load(),
+		MaxTimeDelta: time.Duration(min(c[maxTimeDelta].Load(), math.MaxInt64/uint64(time.Millisecond))) * time.Millisecond,
 	}
 }
 
@@ -46,6 +67,14 @@ func (c *counters) clear() {
 
 // hits count the packets that matched an ACE.
 type hits struct{ outbound, inbound atomic.Uint64 }
+
+func (h *hits) count(outbound bool) {
+	if outbound {
+		h.outbound.Add(1)
+	} else {
+		h.inbound.Add(1)
+	}
+}
 
 // ClearCounters implements xfrm.CounterClearer.
 func (d *Dataplane) ClearCounters() {

@@ -71,6 +71,10 @@ type keyID struct {
 	digest    [sha256.Size]byte
 }
 
+// keyMemory is how much longer than its life a key's numbers are remembered: a key
+// server may be slower to forget it than we are.
+const keyMemory = 24 * time.Hour
+
 type numbering struct {
 	sequence *esp.Sequence
 	until    time.Time // end of the key's life, zero = unknown
@@ -119,8 +123,8 @@ func (d *Dataplane) SetInterface(p xfrm.InterfacePolicy) error {
 }
 
 // SetGroup implements xfrm.Dataplane. On an error nothing has changed: a
-// transform that ESP does not have, keys of the wrong length, one SPI with two
-// keys. A permit whose SPI is not among the SAs is accepted; what it matches is
+// transform or time-based anti-replay that ESP does not have, keys of the wrong
+// length, one SPI with two keys. A permit whose SPI is not among the SAs is accepted; what it matches is
 // dropped and counted until an SA comes.
 func (d *Dataplane) SetGroup(g xfrm.Group) error {
 	d.mu.Lock()
@@ -130,7 +134,7 @@ func (d *Dataplane) SetGroup(g xfrm.Group) error {
 		m = newMember(g.Key)
 	}
 	next := &group{
-		key: g.Key, direction: g.Direction, counters: m.counters,
+		key: g.Key, installed: true, direction: g.Direction, counters: m.counters, clock: g.Clock,
 		bySPI: make(map[uint32]*association, len(g.SAs)),
 	}
 	var specs []xfrm.SA // of next.associations
@@ -143,7 +147,10 @@ func (d *Dataplane) SetGroup(g xfrm.Group) error {
 			}
 			continue
 		}
-		a := &association{id: id, spi: spec.SPI, transform: spec.Transform, transport: spec.Transport, expires: spec.Expires}
+		if err := esp.CheckReplay(spec.TBAR, spec.Window); err != nil {
+			return fmt.Errorf("group %s: spi %#x: %w", g.Key.Name, spec.SPI, err)
+		}
+		a := &association{id: id, spi: spec.SPI, transform: spec.Transform, transport: spec.Transport, expires: spec.Expires, tbar: spec.TBAR, window: spec.Window}
 		if old := m.group.bySPI[spec.SPI]; old != nil && old.id == id && old.transport == spec.Transport {
 			a.sa = old.sa
 		} else {
@@ -165,6 +172,7 @@ func (d *Dataplane) SetGroup(g xfrm.Group) error {
 	// Nothing can fail any more.
 	for i, a := range next.associations {
 		a.sa.SetSender(specs[i].SenderID, specs[i].SIDBits)
+		a.sa.SetReplay(specs[i].TBAR, specs[i].Window) // checked above
 		if n := fresh[a.id]; n != nil && d.sequences[a.id] == nil {
 			d.sequences[a.id] = n
 			if d.keyLog != nil {
@@ -233,7 +241,7 @@ func (d *Dataplane) commit() {
 	}
 	now := d.clock.Now()
 	maps.DeleteFunc(d.sequences, func(id keyID, n *numbering) bool {
-		return !inUse[id] && !n.until.IsZero() && now.After(n.until)
+		return !inUse[id] && !n.until.IsZero() && now.After(n.until.Add(keyMemory))
 	})
 	d.current.Store(t)
 }

@@ -90,8 +90,8 @@ func TestUnknownSPI(t *testing.T) {
 		t.Error("unknown SPI accepted")
 	}
 	want := xfrm.Event{Kind: xfrm.InvalidSPI, Interface: wire, Src: netip.MustParseAddr("2.2.2.2"),
-		Dst: netip.MustParseAddr("4.4.4.4"), Protocol: 50, SPI: 0x101}
-	if e := event(b); e == nil || *e != want {
+		Dst: netip.MustParseAddr("4.4.4.4"), Protocol: 50, SPI: 0x101, Group: keyB}
+	if e := nextEvent(b); e == nil || *e != want {
 		t.Errorf("event %+v", e)
 	}
 	if c := counts(t, b, keyB); c != (xfrm.Counters{InvalidSARcv: 1}) {

@@ -151,7 +151,7 @@ func group1(t testing.TB, d *Dataplane, k xfrm.GroupKey) xfrm.GroupSnapshot {
 	return xfrm.GroupSnapshot{}
 }
 
-func event(d *Dataplane) *xfrm.Event {
+func nextEvent(d *Dataplane) *xfrm.Event {
 	select {
 	case e := <-d.Events():
 		return &e

@@ -10,54 +10,93 @@ import (
 
 // Outbound implements netdev.Tap. datagram is not changed.
 func (d *Dataplane) Outbound(iface string, datagram []byte) [][]byte {
+	return d.handle(iface, datagram, true)
+}
+
+// Inbound implements netdev.Tap. datagram is not changed.
+func (d *Dataplane) Inbound(iface string, datagram []byte) [][]byte {
+	return d.handle(iface, datagram, false)
+}
+
+// handle judges a datagram by the table of the moment.
+func (d *Dataplane) handle(iface string, datagram []byte, outbound bool) [][]byte {
 	a := d.current.Load().interfaces[iface]
 	if a == nil || !isIPv4(datagram) {
 		return [][]byte{datagram}
 	}
 	f, ok := xfrm.ParseFlow(datagram)
-	if !ok {
-		if !a.policy {
-			return [][]byte{datagram}
-		}
-		a.entries[0].group.counters[internalErrSend].Add(1)
+	switch {
+	case !ok && !a.policy && !a.closed:
+		return [][]byte{datagram}
+	case !ok:
+		a.entries[0].group.count(outbound, internalErrSend, internalErrRcv)
 		return nil
-	}
-	if d.exempted(a, f, datagram, true) {
+	case !outbound && f.Protocol == xfrm.ProtoESP:
+		if in := d.inboundESP(a, iface, f, datagram[:f.TotalLen]); in != nil {
+			return [][]byte{in}
+		}
+		return nil
+	case d.exempted(a, f, datagram, outbound):
 		return [][]byte{datagram}
 	}
-	v := a.outbound(f)
+	v := a.clear(f, outbound)
 	if v.policy != nil {
-		v.policy.hits.outbound.Add(1)
+		v.policy.hits.count(outbound)
 	}
 	switch v.action {
-	case dropLocal:
-		v.group.counters[encapsFail].Add(1)
-		d.report(xfrm.Event{Kind: xfrm.LocalPermit, Interface: iface, Src: f.SrcAddr(), Dst: f.DstAddr(), Protocol: f.Protocol})
-		return nil
+	case pass, passDeny:
+		return [][]byte{datagram}
 	case encrypt:
 		if out := d.seal(v, datagram[:f.TotalLen]); out != nil {
 			return [][]byte{out}
 		}
-		return nil
+	case dropClosed:
+		v.group.count(outbound, failCloseSend, failCloseRcv)
+	case dropLocal:
+		v.group.count(outbound, encapsFail, notIPSecRcv)
+		d.report(event(xfrm.LocalPermit, iface, f, v.group))
+	case refuse:
+		v.group.counters[notIPSecRcv].Add(1)
+		d.report(event(xfrm.ClearReceived, iface, f, v.group))
 	}
-	return [][]byte{datagram}
+	return nil
+}
+
+// event is what can be told of any packet.
+func event(kind xfrm.EventKind, iface string, f xfrm.Flow, g *group) xfrm.Event {
+	e := xfrm.Event{Kind: kind, Interface: iface, Src: f.SrcAddr(), Dst: f.DstAddr(), Protocol: f.Protocol}
+	if g != nil {
+		e.Group = g.key
+	}
+	return e
+}
+
+// count counts a packet by its direction.
+func (g *group) count(outbound bool, send, receive counter) {
+	if !outbound {
+		send = receive
+	}
+	g.counters[send].Add(1)
 }
 
 // seal encrypts into a buffer of its own, or counts why not.
 func (d *Dataplane) seal(v verdict, datagram []byte) []byte {
-	s := v.policy.sa
-	if s == nil || !s.alive(d.clock.Now()) {
+	s, now := v.policy.sa, d.clock.Now()
+	if s == nil || !s.alive(now) {
 		v.group.counters[noSASend].Add(1)
 		return nil
 	}
 	buf := make([]byte, esp.Headroom+len(datagram)+esp.Tailroom)
 	copy(buf[esp.Headroom:], datagram)
-	out, err := s.sa.Seal(buf, esp.Headroom, esp.Headroom+len(datagram))
+	out, err := s.sa.Seal(buf, esp.Headroom, esp.Headroom+len(datagram), v.group.pseudotime(now))
 	if err != nil {
 		v.group.counters[sendCounter(err)].Add(1)
 		return nil
 	}
 	v.group.counters[encrypted].Add(1)
+	if s.tbar != xfrm.NoTBAR {
+		v.group.counters[replaySend].Add(1)
+	}
 	return out
 }
 
@@ -68,56 +107,19 @@ func sendCounter(err error) counter {
 		return noSASend
 	case errors.Is(err, esp.ErrTooLong), errors.Is(err, esp.ErrFragment):
 		return encapsFail
+	case errors.Is(err, esp.ErrUnsynchronized):
+		return timeSyncErr
 	}
 	return internalErrSend
-}
-
-// Inbound implements netdev.Tap. datagram is not changed.
-func (d *Dataplane) Inbound(iface string, datagram []byte) [][]byte {
-	a := d.current.Load().interfaces[iface]
-	if a == nil || !isIPv4(datagram) {
-		return [][]byte{datagram}
-	}
-	f, ok := xfrm.ParseFlow(datagram)
-	if !ok {
-		if !a.policy {
-			return [][]byte{datagram}
-		}
-		a.entries[0].group.counters[internalErrRcv].Add(1)
-		return nil
-	}
-	if f.Protocol == xfrm.ProtoESP {
-		if in := d.inboundESP(a, iface, f, datagram[:f.TotalLen]); in != nil {
-			return [][]byte{in}
-		}
-		return nil
-	}
-	if d.exempted(a, f, datagram, false) {
-		return [][]byte{datagram}
-	}
-	v := a.inboundClear(f)
-	if v.policy != nil {
-		v.policy.hits.inbound.Add(1)
-	}
-	switch v.action {
-	case refuse:
-		v.group.counters[notIPSecRcv].Add(1)
-		d.report(xfrm.Event{Kind: xfrm.ClearReceived, Interface: iface, Src: f.SrcAddr(), Dst: f.DstAddr(), Protocol: f.Protocol})
-		return nil
-	case dropLocal:
-		v.group.counters[notIPSecRcv].Add(1)
-		d.report(xfrm.Event{Kind: xfrm.LocalPermit, Interface: iface, Src: f.SrcAddr(), Dst: f.DstAddr(), Protocol: f.Protocol})
-		return nil
-	}
-	return [][]byte{datagram}
 }
 
 // inboundESP returns what the ESP packet carries, the packet itself when a
 // deny says that such ESP is not ours, or nil. ESP that was cut on the way is
 // put together first.
 func (d *Dataplane) inboundESP(a *attachment, iface string, f xfrm.Flow, datagram []byte) []byte {
+	now := d.clock.Now()
 	if f.Fragment || moreFragments(datagram) {
-		if datagram = d.parts.add(f, datagram, d.clock.Now()); datagram == nil {
+		if datagram = d.parts.add(f, datagram, now); datagram == nil {
 			return nil
 		}
 	}
@@ -127,33 +129,52 @@ func (d *Dataplane) inboundESP(a *attachment, iface string, f xfrm.Flow, datagra
 		return nil
 	}
 	in, ok := a.bySPI[spi]
-	if !ok || !in.alive(d.clock.Now()) {
+	if !ok || !in.alive(now) {
+		whose := in.group
 		if !ok {
 			// A deny that covers ESP lets the tunnels of others through.
-			if a.inboundClear(f).action == passDeny {
+			v := a.clear(f, false)
+			if v.action == passDeny {
 				return datagram
 			}
-			in.group = a.entries[0].group
+			whose = a.owner(v)
 		}
-		in.group.counters[invalidSARcv].Add(1)
-		d.report(xfrm.Event{Kind: xfrm.InvalidSPI, Interface: iface, Src: f.SrcAddr(), Dst: f.DstAddr(), Protocol: f.Protocol, SPI: spi})
+		e := event(xfrm.InvalidSPI, iface, f, whose)
+		e.SPI = spi
+		if whose == nil {
+			whose = a.entries[0].group
+		}
+		whose.counters[invalidSARcv].Add(1)
+		d.report(e)
 		return nil
 	}
-	inner, err := in.sa.Open(append([]byte(nil), datagram...))
+	own := in.group.pseudotime(now)
+	inner, sent, err := in.sa.Open(append([]byte(nil), datagram...), own)
+	if sent != 0 {
+		in.group.counters.delta(sent, own)
+	}
 	if err != nil {
 		if n, ok := receiveCounter(err); ok {
 			in.group.counters[n].Add(1)
 		}
+		if errors.Is(err, esp.ErrTime) { // not what was seen before, which any eavesdropper can send
+			e := event(xfrm.ReplayFailed, iface, f, in.group)
+			e.SPI, e.Own, e.Peer, e.Window = spi, own, sent, in.window
+			d.report(e)
+		}
 		return nil
 	}
 	in.group.counters[decrypted].Add(1)
+	if in.tbar != xfrm.NoTBAR {
+		in.group.counters[replayRcv].Add(1)
+	}
 	g, _ := xfrm.ParseFlow(inner) // Open has checked it
 	p := in.group.permits(g)
 	if p == nil {
 		in.group.counters[decapFail].Add(1)
 		return nil
 	}
-	p.hits.inbound.Add(1)
+	p.hits.count(false)
 	return inner
 }
 
@@ -166,6 +187,10 @@ func receiveCounter(err error) (counter, bool) {
 		return verifyFailRcv, true
 	case errors.Is(err, esp.ErrNextHeader):
 		return invalidProtRcv, true
+	case errors.Is(err, esp.ErrTime), errors.Is(err, esp.ErrSeen):
+		return replayFail, true
+	case errors.Is(err, esp.ErrUnsynchronized):
+		return timeSyncErr, true
 	}
 	return decapFail, true
 }

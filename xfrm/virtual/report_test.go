@@ -16,7 +16,7 @@ func TestEventsAreRateLimited(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, b := pair(t, aesSHA256)
 		received := func() (n int) {
-			for event(b) != nil {
+			for nextEvent(b) != nil {
 				n++
 			}
 			return n

@@ -50,5 +50,10 @@ func cloneInterface(p xfrm.InterfacePolicy) xfrm.InterfacePolicy {
 		p.Entries[i].Local = slices.Clone(p.Entries[i].Local)
 		p.Entries[i].Bypass = slices.Clone(p.Entries[i].Bypass)
 	}
+	if p.FailClose != nil {
+		f := *p.FailClose
+		f.Exempt = slices.Clone(f.Exempt)
+		p.FailClose = &f
+	}
 	return p
 }

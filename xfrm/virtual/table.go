@@ -20,6 +20,12 @@ type attachment struct {
 	own, rekey []uint32
 	overhead   int  // most octets that ESP adds
 	policy     bool // some group has one: not everything is clear
+	// closed says that the map is fail-close and some group is not installed;
+	// exempt is what passes in the clear nevertheless.
+	closed     bool
+	failClose  bool
+	exempt     *xfrm.Classifier
+	exemptACEs []xfrm.ACE
 }
 
 type entry struct {
@@ -36,12 +42,22 @@ type inboundSA struct {
 // A group is a member's policy and SAs; empty until it has registered.
 type group struct {
 	key          xfrm.GroupKey
+	installed    bool
 	direction    xfrm.Direction
 	classifier   *xfrm.Classifier
 	policies     []policy
 	associations []*association // as installed
 	bySPI        map[uint32]*association
 	counters     *counters
+	clock        xfrm.PseudoClock
+}
+
+// pseudotime is the group's at a moment, 0 while its clock is not synchronized.
+func (g *group) pseudotime(now time.Time) xfrm.Pseudotime {
+	if !g.clock.Synchronized() {
+		return 0
+	}
+	return g.clock.Now(now)
 }
 
 type policy struct {
@@ -58,6 +74,8 @@ type association struct {
 	transform suite.Transform
 	transport bool
 	expires   time.Time // zero: never
+	tbar      xfrm.TBAR
+	window    time.Duration
 	sa        *esp.SA
 }
 
@@ -104,12 +122,16 @@ func (g *group) setPolicies(list []xfrm.Policy, old *group) {
 // attach resolves the groups of p, which are all in members.
 func attach(p xfrm.InterfacePolicy, members map[xfrm.GroupKey]*member) *attachment {
 	a := &attachment{bySPI: map[uint32]inboundSA{}}
+	if f := p.FailClose; f != nil {
+		a.failClose, a.exempt, a.exemptACEs = true, xfrm.Compile(f.Exempt), f.Exempt
+	}
 	for _, e := range p.Entries {
 		g := members[e.Group].group
 		a.entries = append(a.entries, entry{local: xfrm.Compile(e.Local), localACEs: e.Local, group: g})
 		a.policy = a.policy || len(g.policies) > 0
+		a.closed = a.closed || a.failClose && !g.installed
 		for _, s := range g.associations {
-			a.overhead = max(a.overhead, esp.Overhead(s.transform))
+			a.overhead = max(a.overhead, esp.Overhead(s.transform, s.tbar))
 			if _, taken := a.bySPI[s.spi]; !taken {
 				a.bySPI[s.spi] = inboundSA{g, s}
 			}

@@ -13,11 +13,12 @@ const gdoiPort = 848
 type action uint8
 
 const (
-	pass      action = iota // in the clear, and nothing says otherwise
-	passDeny                // in the clear, by a deny
-	encrypt                 // under the SA of the policy
-	refuse                  // clear, but a permit wants it encrypted
-	dropLocal               // by a permit in a local list
+	pass       action = iota // in the clear, and nothing says otherwise
+	passDeny                 // in the clear, by a deny
+	encrypt                  // under the SA of the policy
+	refuse                   // clear, but a permit wants it encrypted
+	dropLocal                // by a permit in a local list
+	dropClosed               // the map is fail-close, and has no policy for it yet
 )
 
 // A verdict is an action and what led to it.
@@ -27,35 +28,39 @@ type verdict struct {
 	policy *policy // matched downloaded ACE
 }
 
-// outbound judges a packet that is about to leave: entry by entry the local
-// list, then the downloaded policy; the first match decides. Without a match it
-// leaves in the clear. A local permit has no meaning but to drop, and that only
-// once there is a policy it could disagree with: until then a group fails open.
-func (a *attachment) outbound(f xfrm.Flow) verdict {
+// clear judges a packet that is about to leave, or one that came in the clear,
+// mirrored: entry by entry the local list, then the downloaded policy; the first
+// match decides. Without a match it passes in the clear. A local permit has no
+// meaning but to drop, and that only once there is a policy it could disagree
+// with: until then a group fails open.
+func (a *attachment) clear(f xfrm.Flow, outbound bool) verdict {
+	if !outbound {
+		f = f.Inbound()
+	}
 	v := a.judge(f)
-	if v.action != pass || v.policy == nil {
-		return v
-	}
-	if v.group.direction != xfrm.InboundOnly {
+	switch {
+	case v.action != pass || v.policy == nil:
+	case outbound && v.group.direction != xfrm.InboundOnly:
 		v.action = encrypt
-	}
-	return v
-}
-
-// inboundClear judges a packet that came in the clear, mirrored.
-func (a *attachment) inboundClear(f xfrm.Flow) verdict {
-	v := a.judge(f.Inbound())
-	if v.action == pass && v.policy != nil && v.group.direction == xfrm.Both {
+	case !outbound && v.group.direction == xfrm.Both:
 		v.action = refuse
 	}
 	return v
 }
 
 // judge finds the first match of f. A permit of a downloaded policy is
-// returned as pass with its policy, for the direction to decide.
+// returned as pass with its policy, for the direction to decide. In a map that
+// is fail-close, nothing gets past an entry whose group is not installed but
+// what is exempt.
 func (a *attachment) judge(f xfrm.Flow) verdict {
 	for i := range a.entries {
 		e := &a.entries[i]
+		if a.failClose && !e.group.installed {
+			if n := a.exempt.Lookup(f); n >= 0 && !a.exemptACEs[n].Permit {
+				return verdict{passDeny, e.group, nil}
+			}
+			return verdict{dropClosed, e.group, nil}
+		}
 		if n := e.local.Lookup(f); n >= 0 {
 			if !e.localACEs[n].Permit {
 				return verdict{passDeny, e.group, nil}
@@ -73,6 +78,22 @@ func (a *attachment) judge(f xfrm.Flow) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// owner is the group that ESP of an unknown SPI is probably meant for, or nil:
+// the one whose policy encrypts between its addresses, which are those of the
+// packet inside, or else the only one of the map.
+func (a *attachment) owner(v verdict) *group {
+	if v.policy != nil {
+		return v.group
+	}
+	g := a.entries[0].group
+	for _, e := range a.entries[1:] {
+		if e.group != g {
+			return nil
+		}
+	}
+	return g
 }
 
 // permits tells whether a decrypted packet is one that g's policy encrypts,

@@ -42,15 +42,15 @@ func TestDirections(t *testing.T) {
 		}
 		if !c.acceptsClear {
 			want.NotIPSecRcv = 1
-			if e := event(d); e == nil || *e != (xfrm.Event{Kind: xfrm.ClearReceived, Interface: wire,
-				Src: netip.MustParseAddr("2.2.2.2"), Dst: netip.MustParseAddr("4.4.4.4"), Protocol: 1}) {
+			if e := nextEvent(d); e == nil || *e != (xfrm.Event{Kind: xfrm.ClearReceived, Interface: wire,
+				Src: netip.MustParseAddr("2.2.2.2"), Dst: netip.MustParseAddr("4.4.4.4"), Protocol: 1, Group: keyB}) {
 				t.Errorf("%v: event %+v", c.direction, e)
 			}
 		}
 		if got := counts(t, d, keyB); got != want {
 			t.Errorf("%v: %+v, want %+v", c.direction, got, want)
 		}
-		if e := event(d); e != nil {
+		if e := nextEvent(d); e != nil {
 			t.Errorf("%v: event %+v", c.direction, e)
 		}
 		if p := group1(t, d, keyB).Policies[1]; p.Outbound != 1 || p.Inbound != 2 {
@@ -106,13 +106,13 @@ func TestEvaluationOrder(t *testing.T) {
 	install(t, d, xfrm.Group{Key: keyA, SAs: []xfrm.SA{sa(0x100, aesSHA256)}, Policies: []xfrm.Policy{
 		{ACE: local(false, "7.7.7.7")}, {ACE: local(true, "4.4.4.4"), SPI: 0x100}}})
 	check("both", map[string]string{"4.4.4.4": "first", "5.5.5.5": "clear", "6.6.6.6": "dropped", "7.7.7.7": "clear", "8.8.8.8": "second"})
-	if e := event(d); e == nil || e.Kind != xfrm.LocalPermit || e.Dst != netip.MustParseAddr("6.6.6.6") {
+	if e := nextEvent(d); e == nil || e.Kind != xfrm.LocalPermit || e.Dst != netip.MustParseAddr("6.6.6.6") {
 		t.Errorf("event %+v", e)
 	}
 	if c := counts(t, d, keyA); c != (xfrm.Counters{Encrypt: 1, EncapsFail: 1}) {
 		t.Errorf("%+v", c)
 	}
-	if got := d.Overhead(wire); got != esp.Overhead(aesSHA256) {
+	if got := d.Overhead(wire); got != esp.Overhead(aesSHA256, xfrm.NoTBAR) {
 		t.Errorf("overhead %d", got)
 	}
 	if out := one(t, d.Outbound("Ethernet0/1", ping)); !bytes.Equal(out, ping) || d.Overhead("Ethernet0/1") != 0 {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package gdoi_test
+
+const raceEnabled = false
