@@ -7,7 +7,6 @@ import (
 
 	"coterie/gdoi/keyserver"
 	"coterie/gdoi/member"
-	"coterie/internal/syslog"
 	"coterie/modes"
 	"coterie/xfrm"
 )
@@ -48,7 +47,6 @@ func (a *Appliance) ClearMember(ctx context.Context, group string) error {
 	return a.do(ctx, func(now time.Time) {
 		for _, m := range a.ctl.members {
 			if group == "" || m.key.Name == group {
-				a.log.add(syslog.GMClearRegister.With(m.key.Name))
 				m.machine.Step(now, member.Clear{})
 			}
 		}

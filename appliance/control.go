@@ -192,6 +192,7 @@ func (c *control) drain(now time.Time) {
 			c.waiting = append(c.waiting, o)
 		}
 		for len(c.waiting) > 0 && !c.durable.writing {
+			busy = true
 			o := c.waiting[0]
 			c.waiting = c.waiting[1:]
 			c.fromKeyServer(now, o)
@@ -274,7 +275,9 @@ func (c *control) fromISAKMP(now time.Time, o isakmp.Output) {
 			m.machine.Step(now, member.Phase2Failed{Phase2Failed: o})
 		}
 	case isakmp.Notified:
-		if !o.SA.Initiator {
+		// What a peer does not know is told of the SAs of members, whoever opened
+		// the ISAKMP SA.
+		if !o.SA.Initiator && o.Type != isakmp.NotifyInvalidSPI {
 			c.keyserver.Step(now, keyserver.Notified{Notified: o})
 			return
 		}

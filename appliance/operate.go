@@ -85,7 +85,6 @@ func (a *Appliance) ClearGDOI(ctx context.Context, group string) error {
 		a.ctl.keyserver.Step(now, keyserver.Clear{Group: group})
 		for _, m := range a.ctl.members {
 			if group == "" || m.key.Name == group {
-				a.log.add(syslog.GMClearRegister.With(m.key.Name))
 				m.machine.Step(now, member.Clear{})
 			}
 		}

@@ -194,6 +194,26 @@ func (g *group) current(number int) *tek {
 	return nil
 }
 
+// maxOlder bounds the older generations of a `sa ipsec` that a new member gets.
+// A member that missed a rekey encrypts under its TEK until that ends, so all
+// that live are wanted; but a key server that is told to rekey in a loop keeps
+// more than a message holds.
+const maxOlder = 32
+
+// offers tells whether a generation is among those a new member gets.
+func (g *group) offers(t *tek) bool {
+	newer := 0
+	for _, x := range g.teks { // newest first
+		if x == t {
+			break
+		}
+		if x.SA == t.SA {
+			newer++
+		}
+	}
+	return newer <= maxOlder
+}
+
 // wirePolicy is a generation as members are told of it: it ends when it ends.
 func (t *tek) wirePolicy() policy.TEK {
 	p := t.TEK
