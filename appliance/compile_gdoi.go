@@ -97,6 +97,9 @@ func (c *compiler) served(g *runningconfig.Group) keyserver.Group {
 	out.Size, out.Identifiers = senderIDs(l)
 	out.Identities = c.identities(l.AuthorizationIdentity, incomplete)
 	out.Interfaces = c.registrationInterface(l, incomplete)
+	if out.Revocation.Trustpoint = l.RegistrationCRL; l.RegistrationCRL != "" && c.tree.Trustpoint(l.RegistrationCRL) == nil {
+		c.unresolved("registration periodic crl of group "+g.Name, "trustpoint "+l.RegistrationCRL)
+	}
 	if l.Authorization != "" {
 		list := c.accessList(l.Authorization)
 		if list == nil {

@@ -49,9 +49,21 @@ func (c *compiler) isakmp() {
 	}
 	slices.SortStableFunc(cfg.Policies, func(a, b isakmp.Policy) int { return cmp.Compare(a.Priority, b.Priority) })
 	cfg.Keyrings = c.keyrings()
+	preShared := slices.ContainsFunc(cfg.Policies, func(p isakmp.Policy) bool { return p.Auth == isakmp.PreShared })
+	if inUse && preShared && slices.ContainsFunc(cfg.Keyrings, short) {
+		c.weak(fmt.Sprintf("a pre-shared key of fewer than %d characters", minPSK), "a random one of that length or more")
+	}
 	cfg.Profiles = c.profiles()
 	cfg.Trustpoints = c.out.ISAKMP.Trustpoints // compiled before
 	c.out.ISAKMP = cfg
+}
+
+// minPSK is how long a pre-shared key is that nobody guesses: whoever has
+// pretended to be its peer once can try words against it at home.
+const minPSK = 16
+
+func short(k isakmp.Keyring) bool {
+	return slices.ContainsFunc(k.PSKs, func(p keys.PSK) bool { return p.Key.Len() < minPSK })
 }
 
 // auths are the authentication methods by their word in a policy. rsa-encr is
@@ -162,7 +174,7 @@ func (c *compiler) profiles() []isakmp.Profile {
 			q.Match = append(q.Match, matchIdentity(m))
 		}
 		if len(q.Match) == 0 {
-			c.unresolved(where, "a peer (match identity)")
+			c.note(syslog.ProfileIncomplete.With(p.Name))
 		}
 		out = append(out, q)
 	}

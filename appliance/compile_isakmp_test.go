@@ -107,3 +107,29 @@ crypto isakmp profile LOST
 		t.Errorf("%+v", q)
 	}
 }
+
+// A short pre-shared key is worth one line, however many there are; a long one,
+// or one that nothing uses, none. The key is not in it.
+func TestShortPreSharedKey(t *testing.T) {
+	said := func(text string) (lines []string) {
+		for _, n := range compile(parse(t, text), "R1", oneKey).Notes {
+			if strings.Contains(n.Text(), "pre-shared key") {
+				lines = append(lines, n.Text())
+			}
+		}
+		return lines
+	}
+	short := keyServerText + "crypto isakmp key FIFTEEN-LETTERS address 10.0.0.9\ncrypto keyring K\n pre-shared-key address 10.0.0.8 key CISCO\n"
+	if got := said(short); len(got) != 1 || strings.Contains(got[0], "KEY1") || strings.Contains(got[0], "FIFTEEN") {
+		t.Errorf("%q", got)
+	}
+	for what, text := range map[string]string{
+		"long":      strings.ReplaceAll(keyServerText, "key KEY1 ", "key SIXTEEN-LETTERS- "),
+		"not used":  strings.Replace(keyServerText, " authentication pre-share\n", "", 1),
+		"no groups": "crypto isakmp policy 10\n authentication pre-share\ncrypto isakmp key CISCO address 0.0.0.0\n",
+	} {
+		if got := said(text); len(got) != 0 {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+}

@@ -3,7 +3,9 @@ package appliance
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"slices"
 
 	"coterie/crypto/pki"
@@ -116,6 +118,12 @@ func (a *Appliance) compileTrustpoints(tree *runningconfig.Config, want *Desired
 		}
 		if f.crl != nil {
 			p.CRL = f.crl.list
+			digest := sha256.Sum256(f.crl.der)
+			for i := range want.KeyServer.Groups {
+				if r := &want.KeyServer.Groups[i].Revocation; r.Trustpoint == t.Name {
+					r.List = hex.EncodeToString(digest[:8])
+				}
+			}
 		}
 		a.ownCertificate(p, f, keyLabel(tree, t, f), note)
 		if len(p.Anchors) == 0 && len(p.Chain) == 0 {
@@ -147,6 +155,9 @@ func (a *Appliance) ownCertificate(p *pki.Trustpoint, f *trustFile, label string
 		return
 	}
 	p.Chain, p.Signer = [][]byte{f.own.der}, signer
+	if !pki.IsSelfSigned(cert) && pki.SignedWithSHA1(cert) {
+		note(syslog.WeakAlgorithm.With("SHA-1, with which the certificate of trustpoint "+p.Name+" is signed,", "SHA-256"))
+	}
 	if len(p.Anchors) == 0 && pki.IsSelfSigned(cert) {
 		p.Anchors = []*x509.Certificate{cert}
 	}

@@ -24,6 +24,7 @@ type control struct {
 	ended chan struct{} // closed when run has returned
 	once  sync.Once
 	work  sync.WaitGroup // jobs and sockets
+	jobs  chan func()    // of the workers
 
 	env       env.Env // of the machines
 	tape      *tape   // nil: nothing is recorded
@@ -31,6 +32,7 @@ type control struct {
 	keyserver keyServerEngine
 	members   []*groupMember // sorted by key
 	nextOwner isakmp.Owner
+	workers   int
 	sockets   map[Socket]*socket
 	groups    map[groupJoin]*joinedGroup
 	desired   *Desired
@@ -53,7 +55,7 @@ type groupMember struct {
 // newControl makes the machines, which draw their first random numbers here.
 func newControl(a *Appliance, t *tape) *control {
 	c := &control{
-		a: a, inbox: make(chan func(time.Time), 256), done: make(chan struct{}), ended: make(chan struct{}),
+		a: a, inbox: make(chan func(time.Time), 256), jobs: make(chan func(), maxQueued), done: make(chan struct{}), ended: make(chan struct{}),
 		sockets: make(map[Socket]*socket), groups: make(map[groupJoin]*joinedGroup), desired: &Desired{}, tape: t,
 	}
 	c.env = env.Env{Rand: randomTape{a.cfg.Env.Rand, c}}
@@ -66,7 +68,9 @@ func newControl(a *Appliance, t *tape) *control {
 // newMember makes a member machine under a name for isakmp.
 func (c *control) newMember(owner isakmp.Owner, key xfrm.GroupKey) *groupMember {
 	c.tape.member(owner, key)
-	m := &groupMember{key: key, owner: owner, machine: groupMemberEngine{member.New(c.env), c, owner}}
+	machine := member.New(c.env)
+	machine.NumberBy(func() uint32 { return uint32(c.isakmp.NewID()) })
+	m := &groupMember{key: key, owner: owner, machine: groupMemberEngine{machine, c, owner}}
 	c.members = append(c.members, m)
 	slices.SortFunc(c.members, func(a, b *groupMember) int { return compareKeys(a.key, b.key) })
 	return m
@@ -357,14 +361,6 @@ func owned(in isakmp.Input, owner isakmp.Owner) isakmp.Input {
 		return in
 	}
 	return in
-}
-
-// compute runs a job outside the control goroutine and brings its result back.
-func (c *control) compute(j env.Job, back func(time.Time, env.JobDone)) {
-	c.work.Go(func() {
-		result := j.Do()
-		c.post(func(now time.Time) { back(now, env.JobDone{ID: j.ID, Result: result}) })
-	})
 }
 
 // logFromEngine holds the notice of a policy change back while a session is

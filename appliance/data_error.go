@@ -2,9 +2,11 @@ package appliance
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
+	"coterie/crypto/isakmp"
 	"coterie/gdoi/member"
 	"coterie/internal/syslog"
 	"coterie/xfrm"
@@ -20,6 +22,11 @@ func (a *Appliance) dataEvent(e xfrm.Event) {
 		a.log.add(syslog.GMACLPermit.With(e.Src, e.Dst))
 	case xfrm.InvalidSPI:
 		a.log.add(syslog.RecvdPktInvSPI.With(e.Dst, e.SPI, e.SPI, e.Src, e.Interface))
+		a.ctl.post(func(now time.Time) {
+			a.ctl.dataError(now, e)
+			a.ctl.invalidSPI(now, e)
+		})
+	case xfrm.NumbersLow:
 		a.ctl.post(func(now time.Time) { a.ctl.dataError(now, e) })
 	case xfrm.ReplayFailed:
 		a.log.add(syslog.TimebasedReplay.With(e.Group.Name, e.Src, pseudoSeconds(e.Own), pseudoSeconds(e.Peer), int(e.Window.Seconds())))
@@ -40,6 +47,29 @@ func (c *control) dataError(now time.Time, e xfrm.Event) {
 			}
 		}
 	}
+}
+
+// invalidSPI lets the peer know that its SA is not here. ESP of the group has the
+// addresses of the hosts inside; only what came to an address that IKE listens
+// on was sent by a peer of ours.
+func (c *control) invalidSPI(now time.Time, e xfrm.Event) {
+	vrf, ok := c.vrfOf(e.Interface)
+	if !ok || c.sockets[Socket{vrf, e.Dst}] == nil {
+		return
+	}
+	c.isakmp.Step(now, isakmp.InvalidSPI{
+		VRF: vrf, Local: netip.AddrPortFrom(e.Dst, Port), Remote: netip.AddrPortFrom(e.Src, Port), SPI: e.SPI,
+	})
+}
+
+// vrfOf is the table that an interface belongs to.
+func (c *control) vrfOf(name string) (vrf string, ok bool) {
+	for _, i := range c.desired.Interfaces {
+		if i.Name == name {
+			return i.VRF, true
+		}
+	}
+	return "", false
 }
 
 // pseudoSeconds is a pseudotime as the log has it.

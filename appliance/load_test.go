@@ -3,16 +3,14 @@ package appliance
 import (
 	"bufio"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,10 +22,7 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/crypto/keys"
 	"coterie/crypto/suite"
-	"coterie/gdoi/member"
-	"coterie/gdoi/policy"
 	"coterie/internal/env"
-	"coterie/internal/secret"
 	"coterie/internal/syslog"
 	"coterie/netdev"
 	"coterie/xfrm"
@@ -41,6 +36,13 @@ import (
 
 // childRole is the variable that makes the test binary one of the two servers.
 const childRole = "COTERIE_LOAD_CHILD"
+
+// loadDirectory is the variable with the child's state directory, loadProfile
+// one with a directory that CPU profiles of the children are wanted in.
+const (
+	loadDirectory = "COTERIE_LOAD_STATE"
+	loadProfile   = "COTERIE_LOAD_PROFILE"
+)
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(childRole); role != "" {
@@ -58,13 +60,17 @@ type loadSuite struct {
 	name   string
 	policy isakmp.Policy
 	lines  string // of `crypto isakmp policy`
+	trust  string // trustpoint configuration, of signatures
 }
 
 var loadSuites = []loadSuite{
 	{"psk-group14", isakmp.Policy{Priority: 10, Cipher: suite.AES128, Hash: suite.SHA256, Group: 14, Auth: isakmp.PreShared, Lifetime: time.Hour},
-		" encr aes\n hash sha256\n authentication pre-share\n group 14\n lifetime 3600\n"},
+		" encr aes\n hash sha256\n authentication pre-share\n group 14\n lifetime 3600\n", ""},
 	{"psk-group19", isakmp.Policy{Priority: 10, Cipher: suite.AES128, Hash: suite.SHA256, Group: 19, Auth: isakmp.PreShared, Lifetime: time.Hour},
-		" encr aes\n hash sha256\n authentication pre-share\n group 19\n lifetime 3600\n"},
+		" encr aes\n hash sha256\n authentication pre-share\n group 19\n lifetime 3600\n", ""},
+	{"rsa2048-group14", isakmp.Policy{Priority: 10, Cipher: suite.AES128, Hash: suite.SHA256, Group: 14, Auth: isakmp.RSASig, Lifetime: time.Hour},
+		" encr aes\n hash sha256\n authentication rsa-sig\n group 14\n lifetime 3600\n",
+		"crypto pki trustpoint CORP\n enrollment terminal\n revocation-check none\n"},
 }
 
 const loadConfig = `hostname KS
@@ -72,7 +78,7 @@ no service timestamps log
 logging buffered 4096
 no logging console
 crypto isakmp policy 10
-%scrypto isakmp key MYGDOIPSK address 0.0.0.0
+%s%scrypto isakmp key MYGDOIPSK address 0.0.0.0
 crypto ipsec transform-set T esp-aes esp-sha256-hmac
 crypto ipsec profile P
  set security-association lifetime seconds 7200
@@ -102,6 +108,7 @@ var loadServer = netip.MustParseAddrPort("10.255.0.1:848")
 // port, and for each line of standard input the processor time it has used, in
 // nanoseconds.
 func loadChild(role string) error {
+	TuneCollector() // of both
 	kind, name, _ := strings.Cut(role, " ")
 	var s loadSuite
 	for _, x := range loadSuites {
@@ -114,28 +121,28 @@ func loadChild(role string) error {
 		return err
 	}
 	conn.SetReadBuffer(8 << 20)
+	if name := os.Getenv(loadProfile); name != "" {
+		f, err := os.Create(filepath.Join(name, strings.ReplaceAll(role, " ", "-")+".prof"))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+		if f, err := os.Create(strings.TrimSuffix(f.Name(), ".prof") + ".allocs"); err == nil {
+			defer pprof.Lookup("allocs").WriteTo(f, 0)
+		}
+	}
 	if kind == "bare" {
 		go bareServer(conn, s)
 	} else {
-		a, err := New(Config{
-			Name: "KS", Stack: &loadNetwork{noNetwork: noNetwork{events: make(chan netdev.LinkEvent)}, conn: conn}, Dataplane: xfrm.NewNone(),
-			Clock: new(env.Clock), Env: env.System(), Files: &memory{files: make(map[string][]byte)},
-		})
+		a, err := loadAppliance(conn, s)
 		if err != nil {
 			return err
 		}
 		defer a.Close()
-		key, err := keys.Generate(2048)
-		if err != nil {
-			return err
-		}
-		if err := a.keys.change(func(m map[string]keys.Pair) { m["K"] = keys.Pair{Label: "K", Private: key} }); err != nil {
-			return err
-		}
-		if errs := a.Boot(context.Background(), fmt.Sprintf(loadConfig, s.lines)); len(errs) > 0 {
-			return errs[0].Err
-		}
-		a.reconcile(context.Background())
 	}
 	fmt.Println(conn.LocalAddr().(*net.UDPAddr).Port)
 	in := bufio.NewScanner(os.Stdin)
@@ -147,6 +154,56 @@ func loadChild(role string) error {
 		fmt.Println(u.Utime.Nano() + u.Stime.Nano())
 	}
 	return in.Err()
+}
+
+// loadAppliance is a key server as `coterie run` makes it, but for its network:
+// a store on the disk, sealed, and a log that somebody reads.
+func loadAppliance(conn *net.UDPConn, s loadSuite) (*Appliance, error) {
+	dir := os.Getenv(loadDirectory)
+	master, err := MasterKey(dir, true)
+	if err != nil {
+		return nil, err
+	}
+	state, err := OpenState(dir, master)
+	if err != nil {
+		return nil, err
+	}
+	a, err := New(Config{
+		Name: "KS", Stack: &loadNetwork{noNetwork: noNetwork{events: make(chan netdev.LinkEvent)}, conn: conn}, Dataplane: xfrm.NewNone(),
+		Clock: new(env.Clock), Env: env.System(), Files: &memory{files: make(map[string][]byte)}, State: state,
+	})
+	if err != nil {
+		return nil, err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	a.Subscribe(func(r syslog.Record) { fmt.Fprintln(null, r.Line()) })
+	key, err := keys.Generate(2048)
+	if err != nil {
+		return nil, err
+	}
+	pairs := []keys.Pair{{Label: "K", Private: key}}
+	if s.trust != "" {
+		own, err := loadTrust(a.cfg.Files)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, own)
+	}
+	if err := a.keys.change(func(m map[string]keys.Pair) {
+		for _, p := range pairs {
+			m[p.Label] = p
+		}
+	}); err != nil {
+		return nil, err
+	}
+	if errs := a.Boot(context.Background(), fmt.Sprintf(loadConfig, s.lines, s.trust)); len(errs) > 0 {
+		return nil, errs[0].Err
+	}
+	a.reconcile(context.Background())
+	return a, nil
 }
 
 // loadNetwork is a network whose every socket is one on 127.0.0.1.
@@ -182,14 +239,14 @@ type loadProcess struct {
 	to  netip.AddrPort
 }
 
-func startLoad(b *testing.B, role string) *loadProcess {
+func startLoad(b *testing.B, role, dir string) *loadProcess {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
 	p := &loadProcess{cmd: exec.Command(self)}
-	p.cmd.Env = append(os.Environ(), childRole+"="+role, "GOMAXPROCS=1")
+	p.cmd.Env = append(os.Environ(), childRole+"="+role, loadDirectory+"="+dir, "GOMAXPROCS=1")
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		b.Fatal(err)
@@ -229,11 +286,6 @@ func (p *loadProcess) cpu(b *testing.B) time.Duration {
 	return time.Duration(p.number(b))
 }
 
-// loadAddr is the address of one member: the whole of 127/8 is this host.
-func loadAddr(i int) netip.Addr {
-	return netip.AddrFrom4([4]byte{127, 1 + byte(i>>16), byte(i >> 8), byte(i)})
-}
-
 // parallel runs f for n numbers from first on, workers at a time, and returns
 // the first error.
 func parallel(first, n, workers int, f func(int) error) error {
@@ -259,220 +311,19 @@ func parallel(first, n, workers int, f func(int) error) error {
 	return failed
 }
 
-// registrant is a member with machines of its own over one socket.
-type registrant struct {
-	conn    *net.UDPConn
-	to      netip.AddrPort
-	isakmp  *isakmp.Machine
-	member  *member.Machine
-	done    bool
-	failed  string
-	lengths []int // of the datagrams, ours and theirs in turn
-}
-
-// register registers member i and returns the lengths of the datagrams.
-func register(s loadSuite, i int, to netip.AddrPort) ([]int, error) {
-	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	r := &registrant{conn: conn, to: to, isakmp: isakmp.New(env.System()), member: member.New(env.System())}
-	r.isakmp.Step(time.Now(), isakmp.Configure{Config: isakmp.Config{
-		Enabled: true, PhaseOneDOI: 2, Policies: []isakmp.Policy{s.policy},
-		Keyrings:     []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}}}},
-		Capabilities: capabilities,
-	}})
-	r.member.Step(time.Now(), member.Configure{Config: member.Config{
-		Key: xfrm.GroupKey{Name: "G", Source: loadAddr(i)}, ID: policy.GroupID{Number: 1},
-		Servers: []netip.Addr{loadServer.Addr()}, Port: 848, Hostname: "gm",
-	}})
-	if err := r.drain(); err != nil {
-		return nil, err
-	}
-	buf := make([]byte, 4096)
-	local := netip.AddrPortFrom(loadAddr(i), 848)
-	for !r.done {
-		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		n, err := conn.Read(buf)
-		if err != nil {
-			return nil, err
-		}
-		r.lengths = append(r.lengths, n)
-		r.isakmp.Step(time.Now(), isakmp.Datagram{Local: local, Remote: loadServer, Data: buf[:n]})
-		if err := r.drain(); err != nil {
-			return nil, err
-		}
-	}
-	return r.lengths, nil
-}
-
-func (r *registrant) drain() error {
-	for busy := true; busy; {
-		busy = false
-		for _, o := range r.isakmp.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case isakmp.Send:
-				r.lengths = append(r.lengths, len(o.Data))
-				if _, err := r.conn.Write(o.Data); err != nil {
-					return err
-				}
-			case isakmp.Compute:
-				r.isakmp.Step(time.Now(), isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case isakmp.PhaseOneUp:
-				r.member.Step(time.Now(), member.PhaseOneUp{PhaseOneUp: o})
-			case isakmp.PhaseOneFailed:
-				return errors.New(o.Reason)
-			case isakmp.Phase2:
-				r.member.Step(time.Now(), member.Phase2{Phase2: o})
-			case isakmp.Phase2Failed:
-				return errors.New(o.Reason)
-			case isakmp.Notified:
-				r.member.Step(time.Now(), member.Notified{Notified: o})
-			}
-		}
-		for _, o := range r.member.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case member.ToISAKMP:
-				r.isakmp.Step(time.Now(), o.Input)
-			case member.Install:
-				r.done = true
-				r.member.Step(time.Now(), member.Installed{Number: o.Number})
-			case member.Log:
-				if o.Event == syslog.GMRegistrationFailed || o.Event == syslog.GMRejectingSA {
-					return errors.New(o.Text())
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// bareClient exchanges datagrams of given lengths with the bare loop.
-func bareClient(i int, to netip.AddrPort, lengths []int) error {
-	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	buf := make([]byte, 4096)
-	for n := 0; n < len(lengths); n += 2 {
-		// The third octet says which reply is wanted, two more its length.
-		reply := 0
-		if n+1 < len(lengths) {
-			reply = lengths[n+1]
-		}
-		buf[0], buf[1], buf[2] = byte(n/2), byte(reply>>8), byte(reply)
-		if _, err := conn.Write(buf[:lengths[n]]); err != nil {
-			return err
-		}
-		if reply == 0 {
-			return nil
-		}
-		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		if _, err := conn.Read(buf); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// bareServer does the crypto of each message and answers.
-func bareServer(conn *net.UDPConn, s loadSuite) {
-	group, h := s.policy.Group, s.policy.Hash
-	peer, err := group.GenerateKey(random(group.RandomLen()))
-	if err != nil {
-		panic(err)
-	}
-	ke := peer.Public() // of every member; ours is new each time
-	type state struct {
-		block     cipher.Block
-		a, iv     []byte
-		gxi, gxr  []byte
-		ni, nr    []byte
-		lastBlock []byte
-	}
-	states := make(map[netip.AddrPort]*state)
-	secretKey := random(32)
-	psk := []byte("MYGDOIPSK")
-	cookies := random(16)
-	buf, out := make([]byte, 4096), make([]byte, 4096)
-	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			return
-		}
-		in := append([]byte(nil), buf[:n]...)
-		reply := out[:int(in[1])<<8|int(in[2])]
-		st := states[from]
-		sealed := func(b []byte, encrypt bool) {
-			b = b[28 : 28+(len(b)-28)/aes.BlockSize*aes.BlockSize]
-			if encrypt {
-				cipher.NewCBCEncrypter(st.block, st.iv).CryptBlocks(b, b)
-			} else {
-				cipher.NewCBCDecrypter(st.block, st.iv).CryptBlocks(b, b)
-			}
-		}
-		switch in[0] {
-		case 0: // SA: our cookie
-			h.HMAC(secretKey, cookies, in[:28])
-			states[from] = &state{ni: random(20)}
-		case 1: // KE, Ni: g^xy and the keys
-			key, err := group.GenerateKey(random(group.RandomLen()))
-			if err != nil {
-				panic(err)
-			}
-			shared, err := key.Shared(ke)
-			if err != nil {
-				panic(err)
-			}
-			st.gxi, st.gxr, st.nr = ke, key.Public(), random(20)
-			id := h.HMAC(psk, st.ni, st.nr)
-			d := h.HMAC(id, shared, cookies, []byte{0})
-			st.a = h.HMAC(id, d, shared, cookies, []byte{1})
-			e := h.HMAC(id, st.a, shared, cookies, []byte{2})
-			if st.block, err = aes.NewCipher(e[:16]); err != nil {
-				panic(err)
-			}
-			st.iv = h.Sum(st.gxi, st.gxr)[:16]
-		case 2: // ID, HASH_I; ID, HASH_R
-			sealed(in, false)
-			h.HMAC(st.a, st.gxi, st.gxr, cookies, in[:40], in[:12])
-			h.HMAC(st.a, st.gxr, st.gxi, cookies, in[:40], in[:12])
-			sealed(reply, true)
-			st.lastBlock = reply[len(reply)-16:]
-		case 3, 4: // HASH(1), HASH(2); HASH(3), HASH(4)
-			if in[0] == 3 {
-				st.iv = h.Sum(st.lastBlock, in[:4])[:16]
-			}
-			sealed(in, false)
-			h.HMAC(st.a, in[:4], st.ni, in[28:])
-			h.HMAC(st.a, in[:4], st.ni, st.nr, reply[28:])
-			sealed(reply, true)
-		}
-		conn.WriteToUDPAddrPort(reply, from)
-		if in[0] == 4 {
-			delete(states, from)
-		}
-	}
-}
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b)
-	return b
-}
-
 // BenchmarkRegistration is the rate of registrations that one processor of a
 // key server bears, and its share of what the bare loop does in the same run.
 func BenchmarkRegistration(b *testing.B) {
 	const workers, round = 16, 200
 	for _, s := range loadSuites {
 		b.Run(s.name, func(b *testing.B) {
-			ks, bare := startLoad(b, "ks "+s.name), startLoad(b, "bare "+s.name)
-			lengths, err := register(s, 0, ks.to)
+			dir := b.TempDir()
+			var office *loadOffice
+			if s.trust != "" {
+				office = newLoadOffice(b, dir)
+			}
+			ks, bare := startLoad(b, "ks "+s.name, dir), startLoad(b, "bare "+s.name, dir)
+			lengths, err := register(s, office, 0, ks.to)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -483,7 +334,7 @@ func BenchmarkRegistration(b *testing.B) {
 				n := min(round, b.N-done)
 				before := ks.cpu(b)
 				if err := parallel(members, n, workers, func(i int) error {
-					_, err := register(s, i, ks.to)
+					_, err := register(s, office, i, ks.to)
 					return err
 				}); err != nil {
 					b.Fatal(err)

@@ -167,6 +167,7 @@ func TestDataEvents(t *testing.T) {
 		{Kind: xfrm.ReplayFailed, Interface: "Ethernet0/1", Group: red, Src: src, Dst: dst, Own: 600006_780, Peer: 500033_340, Window: 100 * time.Second},
 		{Kind: xfrm.ReplayFailed, Interface: "Ethernet0/1", Group: xfrm.GroupKey{Name: "gone"}, Src: src, Dst: dst},
 		{Kind: xfrm.ClearReceived, Interface: "Ethernet0/1", Src: src, Dst: dst, Protocol: 1},
+		{Kind: xfrm.NumbersLow, Interface: "Ethernet0/1", Group: red, SPI: 1},
 		{Kind: xfrm.InvalidSPI, Interface: "Ethernet0/2", Group: red, Src: src, Dst: dst, SPI: 1},
 	} {
 		plane.events <- e
@@ -186,7 +187,7 @@ func TestDataEvents(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if got := fmt.Sprint(heard[:min(len(heard), 2)]); got != "[PLAIN RED]" {
+	if got := fmt.Sprint(heard[:min(len(heard), 3)]); got != "[PLAIN RED RED]" {
 		t.Errorf("told %v", heard)
 	}
 }

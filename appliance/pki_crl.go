@@ -80,7 +80,9 @@ func (a *Appliance) watchCertificates(tree *runningconfig.Config) {
 	next := now.Add(24 * time.Hour)
 	for _, t := range tree.PKI.Trustpoints {
 		f, _ := c.load(a.cfg.Files, t.Name).withChain(tree.CertificateChain(t.Name))
-		a.warnExpiry(now, t.Name, f)
+		if ends := a.warnExpiry(now, t.Name, f); !ends.IsZero() && ends.Before(next) {
+			next = ends
+		}
 		check, _, _ := revocation(t)
 		from := crlSource(t, f)
 		if !check || from == "" || len(f.anchors) == 0 || p.fetching[t.Name] {
@@ -288,14 +290,18 @@ func cloneTLS(c *tls.Config) *tls.Config {
 	return c.Clone()
 }
 
-// warnExpiry says what is about to expire. The caller holds the lock.
-func (a *Appliance) warnExpiry(now time.Time, name string, f *trustFile) {
+// warnExpiry says what is about to expire, and gives the next end of a
+// certificate, or zero. The caller holds the lock.
+func (a *Appliance) warnExpiry(now time.Time, name string, f *trustFile) (ends time.Time) {
 	say := func(what string, s storedCertificate) {
 		c, err := pki.ParseCertificate(s.der)
 		if err != nil {
 			return
 		}
 		left := c.NotAfter.Sub(now)
+		if left > 0 && (ends.IsZero() || c.NotAfter.Before(ends)) {
+			ends = c.NotAfter
+		}
 		if left > expiryWarning {
 			return
 		}
@@ -321,4 +327,5 @@ func (a *Appliance) warnExpiry(now time.Time, name string, f *trustFile) {
 	for _, s := range f.anchors {
 		say("CA", s)
 	}
+	return ends
 }

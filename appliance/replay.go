@@ -246,6 +246,8 @@ func (p *replay) isakmpInput(e entry) (isakmp.Input, error) {
 		return as[isakmp.Datagram](e)
 	case "Tick":
 		return isakmp.Tick{}, nil
+	case "InvalidSPI":
+		return as[isakmp.InvalidSPI](e)
 	case "Clear":
 		return as[isakmp.Clear](e)
 	case "Configure":

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,6 +41,13 @@ func (s *diskState) Write(list []keyserver.Record) error {
 	return s.MemoryState.Write(list)
 }
 
+// written is what was written so far.
+func (s *diskState) written() [][]keyserver.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
 func (s *diskState) failing(err error) { s.mu.Lock(); defer s.mu.Unlock(); s.fail = err }
 
 func stateControl(t *testing.T, s State) *control {
@@ -70,20 +78,20 @@ func TestPersistLater(t *testing.T) {
 		later("gm/1", "b")
 		time.Sleep(900 * time.Millisecond)
 		synctest.Wait()
-		if len(disk.writes) != 0 {
-			t.Fatalf("written at once: %v", disk.writes)
+		if len(disk.written()) != 0 {
+			t.Fatalf("written at once: %v", disk.written())
 		}
 		time.Sleep(200 * time.Millisecond)
 		synctest.Wait()
-		if want := [][]keyserver.Record{one("G", "gm/1", "b")}; !cmp.Equal(disk.writes, want) {
-			t.Fatal(cmp.Diff(want, disk.writes))
+		if want := [][]keyserver.Record{one("G", "gm/1", "b")}; !cmp.Equal(disk.written(), want) {
+			t.Fatal(cmp.Diff(want, disk.written()))
 		}
 		later("gm/2", "c")
 		later("seq", "old")
 		do(func(now time.Time) { c.persist(now, keyserver.Persist{Number: 1, Records: one("G", "seq", "new")}) })
 		want := append(one("G", "gm/2", "c"), one("G", "seq", "new")...)
-		if len(disk.writes) != 2 || !cmp.Equal(disk.writes[1], want) {
-			t.Fatalf("with a Persist: %v", disk.writes)
+		if len(disk.written()) != 2 || !cmp.Equal(disk.written()[1], want) {
+			t.Fatalf("with a Persist: %v", disk.written())
 		}
 		disk.failing(syscall.EIO)
 		later("gm/3", "d")

@@ -3,6 +3,7 @@
 package gdoi_test
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	_ "embed"
 	"encoding/binary"
@@ -30,6 +31,9 @@ import (
 //go:embed keyserver/testdata/rsa2048.pem
 var rsaText []byte
 
+//go:embed keyserver/testdata/rsa1024.pem
+var rsa1024Text []byte
+
 var start = time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 
 var serverAddr = netip.MustParseAddr("192.168.1.254")
@@ -46,8 +50,9 @@ func isakmpConfig(accept bool) isakmp.Config {
 	}
 }
 
-func serverConfig() keyserver.Config {
-	block, _ := pem.Decode(rsaText)
+// signingKey is a key pair, the public half as SPKI.
+func signingKey(text []byte) (*rsa.PrivateKey, []byte) {
+	block, _ := pem.Decode(text)
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
 		panic(err)
@@ -56,6 +61,11 @@ func serverConfig() keyserver.Config {
 	if err != nil {
 		panic(err)
 	}
+	return key, spki
+}
+
+func serverConfig() keyserver.Config {
+	key, spki := signingKey(rsaText)
 	return keyserver.Config{KeyLog: true, Groups: []keyserver.Group{{
 		Name: "GDOI_GROUP", ID: policy.GroupID{Number: 1}, Address: serverAddr, Port: 848, Acknowledgement: "Cisco",
 		Rekey: keyserver.Rekey{
@@ -106,6 +116,7 @@ type ks struct {
 	cfg    keyserver.Config
 	log    lines
 	pushes []push
+	hand   *hand // nil: the key server is honest
 }
 
 // push is one rekey as the key server made it.
@@ -156,6 +167,7 @@ func (k *ks) drain(now time.Time) {
 			case isakmp.Compute:
 				k.isakmp.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 			case isakmp.Phase2:
+				k.hand.received(o)
 				k.server.Step(now, keyserver.Phase2{Phase2: o})
 			case isakmp.Notified:
 				k.server.Step(now, keyserver.Notified{Notified: o})
@@ -169,7 +181,7 @@ func (k *ks) drain(now time.Time) {
 			case keyserver.Send:
 				k.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
 			case keyserver.ToISAKMP:
-				k.isakmp.Step(now, o.Input)
+				k.isakmp.Step(now, k.hand.sends(o.Input))
 			case keyserver.Compute:
 				k.server.Step(now, keyserver.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 			case keyserver.Persist:
@@ -199,6 +211,7 @@ type gm struct {
 	log       lines
 	installed *xfrm.Group
 	watch     func(before, after *xfrm.Group) // nil: nobody looks
+	hand      *hand                           // nil: the member is honest
 }
 
 func (g *gm) Boot(now time.Time, h *sim.Host) {
@@ -240,10 +253,12 @@ func (g *gm) drain(now time.Time) {
 			case isakmp.Compute:
 				g.isakmp.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 			case isakmp.PhaseOneUp:
+				g.hand.up(o.SA)
 				g.member.Step(now, member.PhaseOneUp{PhaseOneUp: o})
 			case isakmp.PhaseOneFailed:
 				g.member.Step(now, member.PhaseOneFailed{PhaseOneFailed: o})
 			case isakmp.Phase2:
+				g.hand.received(o)
 				g.member.Step(now, member.Phase2{Phase2: o})
 			case isakmp.Phase2Failed:
 				g.member.Step(now, member.Phase2Failed{Phase2Failed: o})
@@ -257,7 +272,7 @@ func (g *gm) drain(now time.Time) {
 			busy = true
 			switch o := o.(type) {
 			case member.ToISAKMP:
-				g.isakmp.Step(now, o.Input)
+				g.isakmp.Step(now, g.hand.sends(o.Input))
 			case member.Install:
 				g.install(&o.Group)
 				if k := g.member.Snapshot(now).KEK; k.Dst.IsMulticast() {

@@ -45,7 +45,10 @@ type Settings struct {
 	// Connect, when set, is what the exec command `connect NODE` asks for.
 	Connect func(node string) error
 
-	make maker // nil: a real appliance
+	make    maker         // nil: a real appliance
+	latency time.Duration // of every wire, one way
+	// sequence is that of every wire: tests put what happens at one instant in order.
+	sequence func(node string, carry func())
 }
 
 // Lab is a running network.
@@ -105,7 +108,7 @@ func (l *Lab) lay() error {
 		l.keys = k
 	}
 	for _, w := range l.Topology.Wires {
-		cfg := netvirtual.WireConfig{Name: w.Name, Clock: l.set.Clock, Shared: w.Shared}
+		cfg := netvirtual.WireConfig{Name: w.Name, Clock: l.set.Clock, Shared: w.Shared, Latency: l.set.latency, Sequence: l.set.sequence}
 		if dir != "" {
 			p, err := createPcap(pcapPath(dir, w.Name))
 			if err != nil {

@@ -21,7 +21,7 @@ type Node struct {
 	plan   Plan
 	number int // from 1, in its MAC addresses
 	files  *nvram
-	state  *appliance.MemoryState // outlives crashes too
+	state  appliance.State // outlives crashes too
 	rand   io.Reader
 
 	power sync.Mutex // one switching at a time

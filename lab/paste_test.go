@@ -67,9 +67,10 @@ func running(t *testing.T, l *lab.Lab, node, text string) string {
 	t.Helper()
 	s := cli.New(cli.Config{Device: l.Node(node).Appliance(), Level: 15})
 	defer s.Close()
+	var rest cli.Lines // of a block
 	do := func(line string) string {
 		var out bytes.Buffer
-		if err := s.Execute(context.Background(), line, &out, nil); err != nil {
+		if err := s.Execute(context.Background(), line, &out, &rest); err != nil {
 			t.Errorf("%s %q: %v", s.Prompt(), line, err)
 		}
 		for l := range strings.Lines(out.String()) {
@@ -80,8 +81,10 @@ func running(t *testing.T, l *lab.Lab, node, text string) string {
 		return out.String()
 	}
 	do("configure terminal")
-	for line := range strings.Lines(text) {
-		if line = strings.TrimRight(line, "\n"); strings.TrimSpace(line) != "end" {
+	rest = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for len(rest) > 0 {
+		line, _ := rest.NextLine()
+		if strings.TrimSpace(line) != "end" {
 			do(line)
 		}
 	}

@@ -19,8 +19,8 @@ type runner struct {
 	steps []step
 	next  int // of steps
 	jobs  map[string][]*job
-	// pause, when set, is called when a line has ended and its console is still
-	// shown: tests let everything come to rest there.
+	// pause, when set, is called after every step, and when a line has ended and
+	// its console is still shown: tests let everything come to rest there.
 	pause func()
 }
 
@@ -102,6 +102,7 @@ func (c complaint) Unwrap() error { return c.error }
 
 func (r *runner) do(ctx context.Context, s step) error {
 	err := r.perform(ctx, s)
+	r.rest()
 	if c, ok := err.(complaint); ok && ctx.Err() == nil {
 		r.out.say("% " + c.Error())
 	}
@@ -118,13 +119,15 @@ func (r *runner) perform(ctx context.Context, s step) error {
 	case wait:
 		return r.wait(ctx, s)
 	case sleep:
-		defer r.rest()
 		return r.lab.Clock().Sleep(ctx, s.span)
 	case link:
+		defer r.rest()
 		return own(r.lab.Link(s.ends[0], s.ends[1], s.up))
 	case crash:
+		defer r.rest()
 		return own(r.lab.Node(s.node).Crash())
 	case boot:
+		defer r.rest()
 		n := r.lab.Node(s.node)
 		if err := n.Boot(ctx); err != nil {
 			return own(err)

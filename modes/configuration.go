@@ -65,6 +65,7 @@ func build(op Operator) *builder {
 	b.add(routeMaps)
 	b.add(b.snmp())
 	b.add([]*grammar.Command{b.ipv6AccessList()})
+	b.add([]*grammar.Command{b.callHome()})
 	for _, s := range b.closing() {
 		b.add(s)
 	}

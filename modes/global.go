@@ -143,6 +143,7 @@ func (b *builder) names() [][]*grammar.Command {
 		keep(kept, "subscriber", "Subscriber management", both),
 		keep(kept, "license", "Configure license features", both),
 		keep(kept, "diagnostic", "Diagnostic subsystem", both),
+		keep(kept, "mgcp behavior", "Behavior of the media gateway", both),
 		keep(kept, "memory", "Configure memory management", both),
 		keep(kept, "memory-size", "Adjust memory size by percentage", both),
 		keep(kept, "spanning-tree", "Spanning Tree Subsystem", both),

@@ -45,6 +45,7 @@ var wordHelp = map[string]string{
 	"logging":              "Modify message logging facilities",
 	"login":                "Enable secure login checking",
 	"lifetime":             "Lifetime parameters",
+	"mgcp":                 "Enable Media Gateway Control Protocol",
 	"lldp":                 "LLDP subcommands",
 	"monitor":              "Monitoring different system events",
 	"event-trace":          "Tracing of system events",

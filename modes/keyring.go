@@ -66,10 +66,22 @@ func (b *builder) keyring() *grammar.Mode {
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("local-address", "Set the local address of this keyring"), grammar.Alt{
-				interfaceWord("", "Interface name"),
-				grammar.Arg("", dotted, "IP address"),
+				interfaceWord("Address", "Interface name"),
+				grammar.Seq{grammar.Arg("Address", dotted, "IP address"),
+					grammar.Opt{Node: grammar.Arg("VRF", grammar.Word(), "VRF of the address").From(vrfNames)}},
 			}},
-			Bind: leaf(func(k *keyring) *string { return &k.LocalAddress }, ""),
+			Bind: oneLine(func(k *keyring, a grammar.Args) {
+				k.LocalAddress, k.LocalVRF = a.String("Address"), a.String("VRF")
+			}, func(k *keyring) grammar.Args {
+				if k.LocalAddress == "" {
+					return nil
+				}
+				a := grammar.Args{"Address": k.LocalAddress}
+				if k.LocalVRF != "" {
+					a["VRF"] = k.LocalVRF
+				}
+				return a
+			}),
 		},
 		&grammar.Command{
 			Syntax: then(grammar.Seq{grammar.Kw("pre-shared-key", "Pre-shared key"), pskPeer()},

@@ -11,9 +11,10 @@ import (
 )
 
 // lineKinds is the order of lines in the configuration.
-var lineKinds = []string{"con", "aux", "vty"}
+var lineKinds = []string{"con", "aux", "", "vty"}
 
-// lines is `line con 0`, `line aux 0`, `line vty FIRST [LAST]`.
+// lines is `line con 0`, `line aux 0`, `line vty FIRST [LAST]`, and `line N` of a
+// service module, which nobody can log in on.
 func (b *builder) lines() []*grammar.Command {
 	type root = runningconfig.Config
 	kind := func(a grammar.Args) string { return a.String("Kind") }
@@ -26,7 +27,10 @@ func (b *builder) lines() []*grammar.Command {
 			return &runningconfig.Line{Kind: kind(a), First: a.Int("First"), Last: max(a.Int("First"), a.Int("Last"))}
 		},
 		args: func(l *runningconfig.Line) grammar.Args {
-			a := grammar.Args{"Kind": l.Kind, "First": l.First}
+			a := grammar.Args{"First": l.First}
+			if l.Kind != "" {
+				a["Kind"] = l.Kind
+			}
 			if l.Last > l.First {
 				a["Last"] = l.Last
 			}
@@ -45,6 +49,7 @@ func (b *builder) lines() []*grammar.Command {
 			grammar.Seq{grammar.Kw("vty", "Virtual terminal").Sets("Kind", "vty"),
 				grammar.Arg("First", grammar.Int(0, 1869), "First Line number"),
 				grammar.Opt{Node: grammar.Arg("Last", grammar.Int(0, 1869), "Last Line number")}},
+			grammar.Arg("First", grammar.Int(1, 999), "First Line number"),
 		}},
 		Bind:  o.opener(),
 		Enter: b.line(),

@@ -162,8 +162,11 @@ func (b *builder) localServerLines(m *grammar.Mode) {
 				interfaceWord("", "Interface name")},
 			Bind: leaf(func(l *local) *string { return &l.RegistrationInterface }, ""),
 		},
-		store(kept, single, grammar.Seq{registration, grammar.Kw("periodic", "Periodic re-authentication"), grammar.Kw("crl", "Check of the certificate revocation list"),
-			grammar.Kw("trustpoint", "Trustpoint whose list is checked"), grammar.Arg("", grammar.Word(), "Trustpoint name").From(trustpointNames)}),
+		&grammar.Command{
+			Syntax: grammar.Seq{registration, grammar.Kw("periodic", "Re-authenticate the members of the group"), grammar.Kw("crl", "On every new certificate revocation list"),
+				grammar.Kw("trustpoint", "Trustpoint whose list is watched"), grammar.Arg("", grammar.Word(), "Trustpoint name").From(trustpointNames)},
+			Bind: leaf(func(l *local) *string { return &l.RegistrationCRL }, ""),
+		},
 		store(kept, single, grammar.Seq{sa, grammar.Kw("d3p", "IP delivery delay detection"), grammar.Kw("window-size", "Size of the window"), grammar.Alt{
 			branch("Unit", "msec", "Window in milliseconds", grammar.Arg("Milliseconds", grammar.Int(1000, 100000), "Milliseconds")),
 			branch("Unit", "sec", "Window in seconds", grammar.Arg("Seconds", grammar.Int(1, 100), "Seconds")),

@@ -55,10 +55,13 @@ func showISAKMPSA(v View, _ grammar.Args, d *show.Doc) error {
 	row := func(dst, src netip.Addr, state string, id uint32, status string) {
 		d.Line("%-15v %-15v %-14s %7d %s", source(dst), source(src), state, id, status)
 	}
+	var rekeys []*member.KEKSnapshot
 	for _, m := range members {
-		for _, k := range keks(m) {
-			row(k.Dst, k.Src, "GDOI_REKEY", k.ConnID, "ACTIVE")
-		}
+		rekeys = append(rekeys, keks(m)...)
+	}
+	slices.SortStableFunc(rekeys, func(a, b *member.KEKSnapshot) int { return cmp.Compare(b.ConnID, a.ConnID) }) // newest first
+	for _, k := range rekeys {
+		row(k.Dst, k.Src, "GDOI_REKEY", k.ConnID, "ACTIVE")
 	}
 	for _, sa := range slices.Backward(s.SAs) { // newest first
 		dst, src := ends(sa)

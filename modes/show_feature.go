@@ -21,7 +21,7 @@ type feature struct {
 
 var features = []feature{
 	{"ckm", "Pair-wise keying", "1.0.17", false},
-	{"crl-check", "Re-authentication on a new CRL", "1.0.8", false},
+	{"crl-check", "Re-authentication on a new CRL", "1.0.8", true},
 	{"cts-sgt", "Security group tags", "1.0.5", false},
 	{"dp-recovery", "Recovery from errors of the data plane", "1.0.8", true},
 	{"gdoi-interop-ack", "Interoperable acknowledgement of rekeys", "1.0.11", true},

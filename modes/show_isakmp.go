@@ -95,7 +95,7 @@ func innerVRF(s isakmp.Snapshot, sa isakmp.SASnapshot) string {
 
 // saCapabilities is the letter D while dead peers are looked for.
 func saCapabilities(sa isakmp.SASnapshot) string {
-	if sa.DPD {
+	if sa.DPD && !sa.Deleted {
 		return "D  "
 	}
 	return ""

@@ -33,7 +33,7 @@ func servedGroup(d *show.Doc, g keyserver.GroupSnapshot) {
 	c := g.Config
 	pair := func(label string, value any) { d.Pair(4, groupWidth, label, value) }
 	pair("Group Name", fmt.Sprintf("%s (%s)", c.Name, transport(c.Rekey.Unicast)))
-	pair("Re-auth on new CRL", "Disabled")
+	pair("Re-auth on new CRL", enabled(c.Revocation.Trustpoint != ""))
 	pair("Group Identity", identity(c.ID))
 	pair("Group Type", "GDOI (ISAKMP)")
 	pair("Crypto Path", "ipv4")
@@ -83,6 +83,13 @@ func servedGroup(d *show.Doc, g keyserver.GroupSnapshot) {
 	serverLine(d, 0, "Local")
 }
 
+func enabled(on bool) string {
+	if on {
+		return "Enabled"
+	}
+	return "Disabled"
+}
+
 // noMembers is the tree of a group without one.
 type noMembers struct{}
 
@@ -120,7 +127,7 @@ func showKS(v View, _ grammar.Args, d *show.Doc) error {
 		d.Line("Key Server Information For Group %s:", c.Name)
 		pair := func(label string, value any) { d.Pair(4, groupWidth, label, value) }
 		pair("Group Name", c.Name)
-		pair("Re-auth on new CRL", "Disabled")
+		pair("Re-auth on new CRL", enabled(c.Revocation.Trustpoint != ""))
 		pair("Group Identity", identity(c.ID))
 		pair("Group Type", "GDOI (ISAKMP)")
 		pair("Group Members", members(g).Len())
@@ -137,14 +144,22 @@ func showKS(v View, _ grammar.Args, d *show.Doc) error {
 	return nil
 }
 
-// showKSACL is `show crypto gdoi ks acl`.
-func showKSACL(v View, _ grammar.Args, d *show.Doc) error {
+// eachServed prints every group of the key server, with a blank line between.
+func eachServed(v View, d *show.Doc, print func(keyserver.GroupSnapshot)) error {
 	s := v.KeyServer()
 	d.Data = s
 	for i, g := range s.Groups {
 		if i > 0 {
 			d.Blank()
 		}
+		print(g)
+	}
+	return nil
+}
+
+// showKSACL is `show crypto gdoi ks acl`.
+func showKSACL(v View, _ grammar.Args, d *show.Doc) error {
+	return eachServed(v, d, func(g keyserver.GroupSnapshot) {
 		d.Line("Group Name: %s", g.Config.Name)
 		d.Line(" Configured ACL:")
 		for _, sa := range g.Config.SAs {
@@ -152,8 +167,7 @@ func showKSACL(v View, _ grammar.Args, d *show.Doc) error {
 				d.Line("   access-list %s  %s", sa.ACLName, aceText(a))
 			}
 		}
-	}
-	return nil
+	})
 }
 
 // showKSMembers is `show crypto gdoi ks members [A.B.C.D]`.
@@ -233,12 +247,7 @@ func showKSMembersSummary(v View, _ grammar.Args, d *show.Doc) error {
 
 // showKSRekey is `show crypto gdoi ks rekey`.
 func showKSRekey(v View, _ grammar.Args, d *show.Doc) error {
-	s := v.KeyServer()
-	d.Data = s
-	for i, g := range s.Groups {
-		if i > 0 {
-			d.Blank()
-		}
+	return eachServed(v, d, func(g keyserver.GroupSnapshot) {
 		r := g.Config.Rekey
 		d.Line("Group %s (%s)", g.Config.Name, transport(r.Unicast))
 		pair := func(label string, value any) { d.Pair(4, 36, label, value) }
@@ -267,8 +276,7 @@ func showKSRekey(v View, _ grammar.Args, d *show.Doc) error {
 		if !r.Unicast && r.Multicast.IsValid() {
 			pair("Multicast destination address", r.Multicast.Addr())
 		}
-	}
-	return nil
+	})
 }
 
 // liveTEK is the newest TEK of an `sa ipsec`.

@@ -193,7 +193,7 @@ func certificate(d *show.Doc, z runningconfig.Clock, s shownCertificate, verbose
 			d.Line("    IP Address: %v", ip)
 		}
 		if c.Subject.SerialNumber != "" {
-			d.Line("    Serial Number: %s", c.Subject.SerialNumber)
+			d.Line("    Serial Number: %s", printable(c.Subject.SerialNumber))
 		}
 	}
 	name(c.RawSubject)

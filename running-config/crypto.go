@@ -8,6 +8,7 @@ type Keyring struct {
 	VRF          string
 	Description  string
 	LocalAddress string // interface or address
+	LocalVRF     string // of an address
 	Keys         []ISAKMPKey
 	Kept         []string // other lines, verbatim
 }

@@ -201,6 +201,7 @@ type LocalServer struct {
 	Size                  string // group size
 	Identifier            *Identifier
 	RegistrationInterface string
+	RegistrationCRL       string   // registration periodic crl trustpoint NAME
 	Kept                  []string // other lines, verbatim
 }
 
@@ -334,7 +335,7 @@ type Endpoint struct {
 
 // Line is `line con 0`, `line aux 0` or `line vty 0 4`.
 type Line struct {
-	Kind        string // "con", "aux", "vty"
+	Kind        string // "con", "aux", "vty"; "" of a service module
 	First, Last int
 	ExecTimeout string // "10 0" as typed
 	LoggingSync bool

@@ -196,10 +196,12 @@ const (
 	InvalidSPI                     // RECVD_PKT_INV_SPI
 	LocalPermit                    // GM_ACL_PERMIT: a permit of a local list dropped a packet
 	ReplayFailed                   // TIMEBASED_REPLAY_FAILED
+	NumbersLow                     // an SA that encrypts will soon have no sequence number or no IV left
 )
 
 // Event is one data-plane incident, at most one per kind and source and 30 s.
-// Src and Dst are those of the packet as it was on the wire.
+// Src and Dst are those of the packet as it was on the wire; NumbersLow has none,
+// and is said of each SA.
 type Event struct {
 	Kind      EventKind
 	Interface string

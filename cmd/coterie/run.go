@@ -136,6 +136,7 @@ func (o *runOptions) encryption() (xfrm.Dataplane, error) {
 
 // run boots the device, and boots it again after each `reload`, until ctx ends.
 func (o runOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
+	appliance.TuneCollector()
 	text, err := o.text()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package isakmp
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -78,7 +79,11 @@ func readAttribute(s *cryptobyte.String) (Attribute, bool) {
 
 // AppendAttributes appends attributes in the form each asks for.
 func AppendAttributes(b []byte, list []Attribute) ([]byte, error) {
-	c := cryptobyte.NewBuilder(b)
+	n := 0
+	for _, a := range list {
+		n += 4 + len(a.Value)
+	}
+	b = slices.Grow(b, n)
 	for _, a := range list {
 		switch {
 		case a.Type&0x8000 != 0:
@@ -88,13 +93,12 @@ func AppendAttributes(b []byte, list []Attribute) ([]byte, error) {
 		case len(a.Value) > 0xffff:
 			return nil, malformed("attribute %d of %d octets", a.Type, len(a.Value))
 		case a.Basic:
-			c.AddUint16(a.Type | 0x8000)
-			c.AddBytes(a.Value)
+			b = binary.BigEndian.AppendUint16(b, a.Type|0x8000)
 		default:
-			c.AddUint16(a.Type)
-			c.AddUint16(uint16(len(a.Value)))
-			c.AddBytes(a.Value)
+			b = binary.BigEndian.AppendUint16(b, a.Type)
+			b = binary.BigEndian.AppendUint16(b, uint16(len(a.Value)))
 		}
+		b = append(b, a.Value...)
 	}
-	return c.BytesOrPanic(), nil // nothing above can fail
+	return b, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"coterie/crypto/pki"
 	"coterie/internal/syslog"
@@ -143,10 +144,26 @@ func (m *Machine) authFail(sa *phaseOne, cause error) {
 	m.count.AuthFail++
 	m.debugf("ISAKMP:(%d): authentication of %v failed: %v", sa.id, sa.remote.Addr().Unmap(), cause)
 	if sa.policy.signs() && !errors.Is(cause, ErrMalformed) {
+		m.logRefused(sa, cause)
 		m.logPeer(sa.peer, syslog.IKMPInvalidCertificate, addrOf(sa.remote), cause)
 		m.logOnce(sa.peer, syslog.IKMPModeFailure, "Main")
 	} else {
 		m.logOnce(sa.peer, syslog.IKMPBadMessage)
+	}
+}
+
+// logRefused is the line of IOS about a certificate whose time is over or that
+// is revoked.
+func (m *Machine) logRefused(sa *phaseOne, cause error) {
+	var r *pki.RefusedError
+	switch {
+	case !errors.As(cause, &r):
+	case errors.Is(r, pki.ErrRevoked):
+		m.logPeer(sa.peer, syslog.PKIRevoked, r.Serial)
+	case errors.Is(r, pki.ErrExpired):
+		m.logPeer(sa.peer, syslog.PKIInvalid, r.Serial, r.When.UTC().Format(time.RFC3339))
+	default:
+		m.logPeer(sa.peer, syslog.PKINotYetValid, r.Serial, r.When.UTC().Format(time.RFC3339))
 	}
 }
 

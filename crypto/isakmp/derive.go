@@ -2,6 +2,7 @@ package isakmp
 
 import (
 	"crypto/cipher"
+	"crypto/subtle"
 	"encoding/binary"
 
 	"coterie/crypto/suite"
@@ -10,8 +11,8 @@ import (
 
 // keySet is what phase 1 derives (RFC 2409 section 5 and appendix B).
 //
-// What phase 1 alone needs goes with release; the schedule of the cipher, ten
-// times as long as its key, is made anew for every message.
+// What phase 1 alone needs goes with release. The schedule of the cipher, ten
+// times as long as its key, is kept for the SAs that were used last.
 type keySet struct {
 	hash   suite.Hash
 	auth   suite.Hash // of the prf that makes HASH_I and HASH_R
@@ -20,6 +21,8 @@ type keySet struct {
 	key    secret.Bytes // of the cipher, after expansion
 	skeyid secret.Bytes
 	d, e   secret.Bytes
+	id     SAID
+	recent *schedules // nil: none are kept
 }
 
 // skeyidPSK is SKEYID of pre-shared key authentication.
@@ -66,6 +69,25 @@ func (k *keySet) wipe() {
 	k.release()
 	k.a.Wipe()
 	k.key.Wipe()
+	if slot := k.recent.slot(k); slot != nil && slot.of == k {
+		*slot = schedule{}
+	}
+}
+
+// schedules are those of SAs in use, by conn-id.
+type schedules [64]schedule
+
+type schedule struct {
+	of    *keySet
+	block cipher.Block
+}
+
+// slot is the place for the schedule of k, if anybody keeps one.
+func (s *schedules) slot(k *keySet) *schedule {
+	if s == nil {
+		return nil
+	}
+	return &s[int(k.id)%len(s)]
 }
 
 // release wipes what only phase 1 needs.
@@ -78,9 +100,16 @@ func (k *keySet) release() {
 
 // block is the cipher under its key.
 func (k *keySet) block() cipher.Block {
+	slot := k.recent.slot(k)
+	if slot != nil && slot.of == k {
+		return slot.block
+	}
 	b, err := k.cipher.NewBlock(k.key.Reveal())
 	if err != nil {
 		panic("isakmp: " + err.Error()) // deriveKeys has tried it
+	}
+	if slot != nil {
+		*slot = schedule{k, b}
 	}
 	return b
 }
@@ -106,14 +135,30 @@ func (k *keySet) hashR(gxi, gxr []byte, ci, cr Cookie, sa, id []byte) []byte {
 	return k.auth.HMAC(k.skeyid.Reveal(), gxr, gxi, cr[:], ci[:], sa, id)
 }
 
+// padded is the length of n octets in whole blocks.
+func (k *keySet) padded(n int) int {
+	b := k.cipher.BlockLen()
+	return (n + b - 1) / b * b
+}
+
 // encrypt pads plain with zeros to whole blocks. The result's last block is
 // the IV of the exchange's next message.
 func (k *keySet) encrypt(iv, plain []byte) []byte {
-	n := k.cipher.BlockLen()
-	out := make([]byte, (len(plain)+n-1)/n*n)
+	out := make([]byte, k.padded(len(plain)))
 	copy(out, plain)
-	cipher.NewCBCEncrypter(k.block(), iv).CryptBlocks(out, out)
+	k.encryptBlocks(iv, out)
 	return out
+}
+
+// encryptBlocks is encrypt in place. CBC is done here, because the objects of
+// crypto/cipher copy the whole schedule of the cipher for each message.
+func (k *keySet) encryptBlocks(iv, data []byte) {
+	b, n := k.block(), k.cipher.BlockLen()
+	for ; len(data) > 0; data = data[n:] {
+		subtle.XORBytes(data[:n], data[:n], iv)
+		b.Encrypt(data[:n], data[:n])
+		iv = data[:n]
+	}
 }
 
 // decrypt refuses what is not whole blocks.
@@ -122,8 +167,12 @@ func (k *keySet) decrypt(iv, data []byte) ([]byte, bool) {
 	if len(data) == 0 || len(data)%n != 0 {
 		return nil, false
 	}
-	out := make([]byte, len(data))
-	cipher.NewCBCDecrypter(k.block(), iv).CryptBlocks(out, data)
+	b, out := k.block(), make([]byte, len(data))
+	for i := 0; i < len(data); i += n {
+		b.Decrypt(out[i:i+n], data[i:i+n])
+		subtle.XORBytes(out[i:i+n], out[i:i+n], iv)
+		iv = data[i : i+n]
+	}
 	return out, true
 }
 

@@ -6,8 +6,9 @@
 //
 // # The machine
 //
-// A Machine owns every phase-1 SA of one VRF: cookies, keys, message-ID IV
-// chains, retransmission, duplicates. It sees time as an argument of Step, draws
+// A Machine owns every phase-1 SA of a device, in all its VRFs: a peer is a VRF and
+// two addresses. It owns cookies, keys, message-ID IV chains, retransmission,
+// duplicates. It sees time as an argument of Step, draws
 // random bytes from its Env, and hands Diffie-Hellman and signatures out as
 // Compute. States are those of IOS debugs:
 //

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"coterie/crypto/pki"
 	"coterie/internal/env"
 	"coterie/internal/secret"
 	"coterie/internal/syslog"
@@ -17,7 +18,7 @@ const firstConnID = 1001
 // maxDatagram is the longest datagram that UDP carries.
 const maxDatagram = 65507
 
-// Machine owns the phase-1 SAs of one VRF. It is not safe for concurrent use
+// Machine owns the phase-1 SAs of a device. It is not safe for concurrent use
 // and never blocks.
 type Machine struct {
 	env env.Env
@@ -45,6 +46,9 @@ type Machine struct {
 	gone        []tombstone
 	fragments   fragmentTable
 	recoveries  []time.Time // invalid-SPI notifies within recoveryWindow
+	verdicts    pki.Cache   // of peers' certificates
+	schedules   schedules
+	weak        []string // trustpoints whose SHA-1 was warned of
 
 	// Tests that reproduce recorded exchanges set these.
 	cookie           func(peer, Cookie) Cookie
@@ -104,6 +108,12 @@ func (m *Machine) Step(now time.Time, in Input) {
 		m.refuseExchange(in)
 	case Clear:
 		m.clear(in)
+	case Reauthenticate:
+		for _, sa := range m.all() {
+			if sa.certificate != nil {
+				m.remove(sa, ReasonCleared, true)
+			}
+		}
 	case InvalidSPI:
 		m.invalidSPI(in)
 	case Done:
@@ -139,10 +149,10 @@ func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
 func (m *Machine) after(d time.Duration, fire func()) *timer { return m.timers.set(m.now.Add(d), fire) }
 
-// send is one datagram, whole.
+// send is one datagram, whole. It may be sent again: nobody changes its octets.
 func (m *Machine) send(to peer, data []byte) {
 	m.count.Sent++
-	m.emit(Send{VRF: to.vrf, Local: to.local, Remote: to.remote, Data: append([]byte(nil), data...)})
+	m.emit(Send{VRF: to.vrf, Local: to.local, Remote: to.remote, Data: data})
 }
 
 // compute hands work out for sa; done runs with its result if sa still lives.

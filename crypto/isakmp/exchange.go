@@ -44,9 +44,9 @@ func (u *usedIDs) add(id uint32) {
 	*u = append(*u, id)
 }
 
-// newExchange makes room for an exchange; nil when the SA has too many that
-// are still going on.
-func (m *Machine) newExchange(sa *phaseOne, id uint32, kind uint8) *exchange {
+// newExchange makes room for an exchange whose first message has an IV; nil
+// when the SA has too many that are still going on.
+func (m *Machine) newExchange(sa *phaseOne, id uint32, kind uint8, iv []byte) *exchange {
 	if len(sa.order) >= maxExchanges {
 		i := slices.IndexFunc(sa.order, func(x *exchange) bool { return !x.ours && !x.handed })
 		if over := slices.IndexFunc(sa.order, func(x *exchange) bool { return x.over && !x.handed }); over >= 0 {
@@ -57,7 +57,7 @@ func (m *Machine) newExchange(sa *phaseOne, id uint32, kind uint8) *exchange {
 		}
 		m.forget(sa.order[i])
 	}
-	x := &exchange{sa: sa, id: id, kind: kind, iv: phaseTwoIV(sa.keys.hash, sa.last, id)}
+	x := &exchange{sa: sa, id: id, kind: kind, iv: iv}
 	if sa.exchanges == nil {
 		sa.exchanges = make(map[uint32]*exchange)
 	}
@@ -152,9 +152,11 @@ func (m *Machine) receivePhaseTwo(p peer, msg message) {
 		m.count.Malformed++
 		return
 	}
-	iv := phaseTwoIV(sa.keys.hash, sa.last, msg.MessageID)
+	var iv []byte
 	if x != nil {
 		iv = x.iv
+	} else {
+		iv = phaseTwoIV(sa.keys.hash, sa.last, msg.MessageID)
 	}
 	_, chain, ok := m.open(sa, iv, msg)
 	if !ok {
@@ -162,7 +164,7 @@ func (m *Machine) receivePhaseTwo(p peer, msg message) {
 		return
 	}
 	if x == nil {
-		if x = m.newExchange(sa, msg.MessageID, msg.Exchange); x == nil {
+		if x = m.newExchange(sa, msg.MessageID, msg.Exchange, iv); x == nil {
 			m.count.Busy++
 			return
 		}
@@ -220,7 +222,7 @@ func (m *Machine) continueExchange(in Exchange2) {
 	}
 	x := sa.exchanges[in.MessageID]
 	if x == nil {
-		if x = m.newExchange(sa, in.MessageID, in.Exchange); x == nil {
+		if x = m.newExchange(sa, in.MessageID, in.Exchange, phaseTwoIV(sa.keys.hash, sa.last, in.MessageID)); x == nil {
 			fail(ReasonBusy)
 			return
 		}
@@ -241,9 +243,7 @@ func (m *Machine) continueExchange(in Exchange2) {
 		m.byOwner[in.Owner] = append(m.byOwner[in.Owner], x)
 	}
 	m.commit(x)
-	body := sa.keys.encrypt(x.iv, in.Payloads)
-	x.iv = sa.keys.lastBlock(body)
-	x.reply = sa.message(x.kind, FlagEncryption, x.id, in.First, body)
+	x.reply, x.iv = sa.encrypted(x.kind, x.id, in.First, in.Payloads, x.iv)
 	if !in.Await {
 		m.sendSA(sa, x.reply)
 		m.keep(x)

@@ -1,6 +1,7 @@
 package isakmp
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -81,14 +82,7 @@ func ParseHeader(b []byte) (Header, []byte, error) {
 
 // Append appends the header; the caller has set Length.
 func (h Header) Append(b []byte) []byte {
-	c := cryptobyte.NewBuilder(b)
-	c.AddBytes(h.InitiatorCookie[:])
-	c.AddBytes(h.ResponderCookie[:])
-	c.AddUint8(h.Next)
-	c.AddUint8(h.Version)
-	c.AddUint8(h.Exchange)
-	c.AddUint8(h.Flags)
-	c.AddUint32(h.MessageID)
-	c.AddUint32(h.Length)
-	return c.BytesOrPanic() // nothing above can fail
+	b = append(append(b, h.InitiatorCookie[:]...), h.ResponderCookie[:]...)
+	b = append(b, h.Next, h.Version, h.Exchange, h.Flags)
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, h.MessageID), h.Length)
 }

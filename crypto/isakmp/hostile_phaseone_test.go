@@ -369,6 +369,11 @@ func fuzzRole(f *testing.F, role netip.AddrPort) {
 			f.Add(stop, method, uint16(60), []byte{1, 2, 3}, []byte("some datagram"))
 		}
 	}
+	for _, stop := range []byte{3, 4} { // what follows phase 1, to the member and to the key server
+		for i, made := range namedSeeds() {
+			f.Add(stop, byte(i), uint16(i), []byte{}, made)
+		}
+	}
 	f.Fuzz(func(t *testing.T, stop, method byte, at uint16, change, made []byte) {
 		w, next, ok := fuzzStages(t, role, all[int(method)%len(all)], 1+int(stop)%8)
 		if !ok {
@@ -388,8 +393,28 @@ func fuzzRole(f *testing.F, role netip.AddrPort) {
 			}
 		}
 		w.sent = nil
-		for _, data := range [][]byte{made, changed, under, next.Data, changed, next.Data} {
+		sealed := sealAgain(w, next, func(rest []byte) []byte {
+			for i, x := range change {
+				if p := int(at)%max(1, len(rest)) + i; p < len(rest) {
+					rest[p] ^= x
+				}
+			}
+			return append(rest, made...)
+		})
+		bare := sealAgain(w, next, func([]byte) []byte { return made })
+		named := sealNamed(w, next, made)
+		for _, data := range [][]byte{made, changed, under, sealed, bare, named, next.Data, changed, next.Data} {
 			w.step(role, Datagram{Local: next.Remote, Remote: next.Local, Data: data})
+			if p, ok := take[Phase2](w, role); ok { // what is above decides as the fuzzer says
+				switch at % 3 {
+				case 0:
+					w.step(role, Accept{SA: p.SA.ID, MessageID: p.MessageID})
+				case 1:
+					w.step(role, Refuse{SA: p.SA.ID, MessageID: p.MessageID})
+				case 2:
+					w.step(role, Refuse{SA: p.SA.ID, MessageID: p.MessageID, Notify: 14})
+				}
+			}
 		}
 		if len(m.byCookies) > 3 || len(m.jobs) > 1 || len(m.timers.heap) > 24 || m.fragments.octets > 1<<20 {
 			t.Errorf("%d SAs, %d jobs, %d timers, %d octets of fragments", len(m.byCookies), len(m.jobs), len(m.timers.heap), m.fragments.octets)

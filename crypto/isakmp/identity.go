@@ -3,9 +3,11 @@ package isakmp
 import (
 	"crypto"
 	"fmt"
+	"slices"
 	"time"
 
 	"coterie/crypto/pki"
+	"coterie/internal/syslog"
 )
 
 // proven is what an authentication has shown of the peer.
@@ -28,7 +30,7 @@ func (m *Machine) provenBySignature(sa *phaseOne, a authentication, hash []byte,
 	var v *pki.Verified
 	err := early
 	if err == nil {
-		v, err = pki.Verify(a.chain, sa.cred.trusted, m.now)
+		v, err = m.verdicts.Verify(a.chain, sa.cred.trusted, m.now)
 	}
 	key := crypto.PublicKey(nil)
 	if err == nil {
@@ -41,6 +43,10 @@ func (m *Machine) provenBySignature(sa *phaseOne, a authentication, hash []byte,
 	}
 	if err != nil {
 		return proven{}, err
+	}
+	if v.Weak && !slices.Contains(m.weak, v.Trustpoint.Name) {
+		m.weak = append(m.weak, v.Trustpoint.Name)
+		m.emit(Log{syslog.WeakAlgorithm.With(fmt.Sprintf("SHA-1, with which trustpoint %s signed the certificate of %v,", v.Trustpoint.Name, sa.remote.Addr()), "SHA-256")})
 	}
 	id, err := ParseID(a.id)
 	if err != nil {

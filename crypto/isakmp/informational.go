@@ -35,7 +35,8 @@ func (m *Machine) receiveInformational(p peer, msg message) {
 		m.count.Duplicates++
 		return
 	}
-	list, chain, ok := m.open(sa, phaseTwoIV(sa.keys.hash, sa.last, msg.MessageID), msg)
+	iv := phaseTwoIV(sa.keys.hash, sa.last, msg.MessageID)
+	list, chain, ok := m.open(sa, iv, msg)
 	if ok {
 		id := binary.BigEndian.AppendUint32(nil, msg.MessageID)
 		ok = hmac.Equal(list[0].Body, sa.keys.hash.HMAC(sa.keys.a.Reveal(), id, chain[len(list[0].Raw):]))
@@ -44,7 +45,7 @@ func (m *Machine) receiveInformational(p peer, msg message) {
 		m.count.Unauthenticated++
 		return
 	}
-	x := m.newExchange(sa, msg.MessageID, msg.Exchange)
+	x := m.newExchange(sa, msg.MessageID, msg.Exchange, iv)
 	if x == nil {
 		m.count.Busy++
 		return
@@ -105,6 +106,12 @@ func (m *Machine) notified(x *exchange, body []byte) {
 		m.initialContact(sa)
 	case NotifyResponderLifetime:
 		m.responderLifetime(sa, n)
+	case NotifyInvalidSPI: // in the data (RFC 2408 section 3.14.1), or where an SPI belongs
+		spi := n.Data
+		if len(spi) == 0 && n.Protocol == protoESP {
+			spi = n.SPI
+		}
+		m.emit(Notified{SA: sa.lend(), Type: n.Type, Data: spi})
 	default:
 		out := Notified{SA: sa.lend(), Type: n.Type, Data: n.Data}
 		if len(n.Data) == 4 {

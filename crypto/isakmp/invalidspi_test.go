@@ -55,3 +55,28 @@ func TestInvalidSPIRecovery(t *testing.T) {
 		t.Errorf("%d attempts are left", n)
 	}
 }
+
+// A foreign peer may leave the SPI where an SPI belongs; and an SPI that looks
+// like a message ID is none.
+func TestInvalidSPIWithoutData(t *testing.T) {
+	w := standardPair(t)
+	w.up()
+	w.sent = nil
+	ks := w.nodes[ksAddr]
+	for _, n := range []Notify{
+		{DOI: DOIIPsec, Protocol: protoESP, SPI: []byte{1, 2, 3, 4}, Type: NotifyInvalidSPI},
+		{DOI: DOIIPsec, Protocol: protoESP, SPI: []byte{9, 9, 9, 9}, Type: NotifyInvalidSPI, Data: []byte{1, 2, 3, 4}},
+	} {
+		body, err := n.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := ks.usable(peer{"", ksAddr, gmAddr})
+		ks.sendSA(p, ks.informational(p, Payload{Type: PayloadNotify, Body: body}))
+		w.step(ksAddr, Tick{})
+		w.flush()
+		if got := must[Notified](w, gmAddr); got.Type != NotifyInvalidSPI || string(got.Data) != "\x01\x02\x03\x04" || got.MessageID != 0 || got.Owner != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+}

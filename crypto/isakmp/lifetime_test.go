@@ -105,3 +105,24 @@ func TestSeveralOwners(t *testing.T) {
 		t.Errorf("%d datagrams", len(w.sent))
 	}
 }
+
+// Reauthenticate ends what certificates proved, and nothing else.
+func TestReauthenticateCertified(t *testing.T) {
+	gm, ks := enrolled(t, rsaKey())
+	for name, x := range map[string]struct {
+		gm, ks Config
+		ends   bool
+	}{
+		"rsa-sig":   {gm, ks, true},
+		"pre-share": {config(false, "cisco", quick()), config(true, "cisco", quick()), false},
+	} {
+		w := pair(t, x.gm, x.ks)
+		w.up()
+		w.step(ksAddr, Reauthenticate{})
+		w.flush()
+		_, gone := take[SADeleted](w, gmAddr) // by an authenticated Delete
+		if n := len(w.nodes[ksAddr].byID); gone != x.ends || (n == 0) != x.ends {
+			t.Errorf("%s: the peer's SA ended: %v; %d SAs are left", name, gone, n)
+		}
+	}
+}

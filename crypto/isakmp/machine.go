@@ -229,6 +229,9 @@ type (
 		SA  SAID
 		All bool
 	}
+	// Reauthenticate deletes the SAs that a certificate of the peer's proved,
+	// as Clear does: who wants another proves it again.
+	Reauthenticate struct{}
 	// InvalidSPI says that Remote sent ESP under an SPI that is not here. It is
 	// told so by an authenticated notify, a few times a minute at most.
 	InvalidSPI struct {
@@ -241,23 +244,24 @@ type (
 	Done struct{ env.JobDone }
 )
 
-func (Datagram) isakmpInput()   {}
-func (Tick) isakmpInput()       {}
-func (Configure) isakmpInput()  {}
-func (Connect) isakmpInput()    {}
-func (Abandon) isakmpInput()    {}
-func (Exchange2) isakmpInput()  {}
-func (Accept) isakmpInput()     {}
-func (Refuse) isakmpInput()     {}
-func (Clear) isakmpInput()      {}
-func (InvalidSPI) isakmpInput() {}
-func (Done) isakmpInput()       {}
+func (Datagram) isakmpInput()       {}
+func (Tick) isakmpInput()           {}
+func (Configure) isakmpInput()      {}
+func (Connect) isakmpInput()        {}
+func (Abandon) isakmpInput()        {}
+func (Exchange2) isakmpInput()      {}
+func (Accept) isakmpInput()         {}
+func (Refuse) isakmpInput()         {}
+func (Clear) isakmpInput()          {}
+func (Reauthenticate) isakmpInput() {}
+func (InvalidSPI) isakmpInput()     {}
+func (Done) isakmpInput()           {}
 
 // Output is anything the machine wants done, in order.
 type Output interface{ isakmpOutput() }
 
 type (
-	// Send is one datagram.
+	// Send is one datagram. Data is not to be changed.
 	Send struct {
 		VRF           string
 		Local, Remote netip.AddrPort

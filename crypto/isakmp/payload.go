@@ -2,6 +2,7 @@ package isakmp
 
 import (
 	"iter"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -128,17 +129,18 @@ func AppendPayload(b []byte, next uint8, body []byte) ([]byte, error) {
 	if len(body) > 0xffff-genericLen {
 		return nil, malformed("payload body of %d octets", len(body))
 	}
-	c := cryptobyte.NewBuilder(b)
-	c.AddUint8(next)
-	c.AddUint8(0)
-	c.AddUint16(uint16(genericLen + len(body)))
-	c.AddBytes(body)
-	return c.BytesOrPanic(), nil // nothing above can fail
+	n := genericLen + len(body)
+	return append(append(slices.Grow(b, n), next, 0, byte(n>>8), byte(n)), body...), nil
 }
 
 // AppendChain appends payloads linked in order and returns the type of the
 // first, for the header. Only Type and Body are read.
 func AppendChain(b []byte, list ...Payload) (first uint8, out []byte, err error) {
+	n := 0
+	for _, p := range list {
+		n += genericLen + len(p.Body)
+	}
+	b = slices.Grow(b, n)
 	for i, p := range list {
 		next := uint8(PayloadNone)
 		if i+1 < len(list) {

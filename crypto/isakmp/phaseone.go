@@ -161,9 +161,30 @@ func (sa *phaseOne) sealed(list ...Payload) []byte {
 	if err != nil {
 		panic("isakmp: " + err.Error()) // nothing of ours is that long
 	}
-	body = sa.keys.encrypt(sa.iv, body)
-	sa.iv = sa.keys.lastBlock(body)
-	return sa.message(ExchangeMainMode, FlagEncryption, 0, first, body)
+	data, last := sa.encrypted(ExchangeMainMode, 0, first, body, sa.iv)
+	sa.iv = last
+	return data
+}
+
+// encrypted builds a datagram whose payload chain it pads with zeros and
+// encrypts, and returns the last block, which is the IV of the next message.
+func (sa *phaseOne) encrypted(exchange uint8, messageID uint32, first uint8, chain, iv []byte) (data, last []byte) {
+	n := HeaderLen + sa.keys.padded(len(chain))
+	h := Header{
+		InitiatorCookie: sa.icookie, ResponderCookie: sa.rcookie, Next: first, Version: Version,
+		Exchange: exchange, Flags: FlagEncryption, MessageID: messageID, Length: uint32(n),
+	}
+	data = append(h.Append(make([]byte, 0, n)), chain...)[:n]
+	sa.keys.encryptBlocks(iv, data[HeaderLen:])
+	return data, sa.keys.lastBlock(data)
+}
+
+// NewID takes a conn-id: SAs of rekeys are numbered together with those of
+// phase 1.
+func (m *Machine) NewID() SAID {
+	id := m.nextID
+	m.nextID++
+	return id
 }
 
 // derive makes the keys once g^xy is there and gives the SA its conn-id.
@@ -183,9 +204,9 @@ func (m *Machine) derive(sa *phaseOne, gxy []byte) bool {
 	keys.auth = sa.policy.authHash()
 	sa.keys = keys
 	sa.iv = phaseOneIV(h, sa.policy.Cipher.BlockLen(), sa.gxi, sa.gxr)
-	sa.id = m.nextID
-	m.nextID++
+	sa.id = m.NewID()
 	m.byID[sa.id] = sa
+	keys.id, keys.recent = sa.id, &m.schedules
 	if m.cfg.KeyLog {
 		m.emit(KeyLog{InitiatorCookie: sa.icookie, Key: append([]byte(nil), keys.key.Reveal()...)})
 	}

@@ -67,7 +67,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 	if sa := m.halfOpen.find(p, msg.InitiatorCookie); sa != nil {
 		m.count.Duplicates++
 		if sa.state == rMM2 && msg.digest == sa.taken[0] {
-			m.sendSA(sa, sa.reply)
+			m.send(sa.peer, sa.reply)
 		}
 		return
 	}
@@ -124,7 +124,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 		m.remove(old, ReasonStalled, false)
 	}
 	m.setState(sa, rMM2)
-	m.sendSA(sa, sa.reply)
+	m.send(sa.peer, sa.reply) // whole: in fragments it would outgrow message 1
 }
 
 // noChoice counts and logs an offer that no policy took: for want of a

@@ -81,6 +81,31 @@ func TestNoAmplification(t *testing.T) {
 	}
 }
 
+// A message 2 that repeats an endless transform is not sent in fragments, whose
+// headers would make it longer than message 1.
+func TestLongAnswerIsWhole(t *testing.T) {
+	server := config(true, "k", quick())
+	server.Fragmentation = true
+	w := pair(t, config(false, "k"), server)
+	endless := Transform{Number: 1, ID: transformKeyIKE, Attributes: quick().attributes()}
+	for len(endless.Attributes) < 230 {
+		endless.Attributes = append(endless.Attributes, Basic(attrLifeType, lifeSeconds))
+	}
+	body, err := SAPayload{DOI: 2, Proposals: []Proposal{{Number: 1, Protocol: ProtoISAKMP, Transforms: []Transform{endless}}}}.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sa := phaseOne{icookie: Cookie{1}}
+	msg := sa.plain(Payload{Type: PayloadSA, Body: body}, Payload{Type: PayloadVendor, Body: vendorFragmentation})
+	for range 2 {
+		w.sent = nil
+		w.step(ksAddr, Datagram{Local: ksAddr, Remote: gmAddr, Data: msg})
+		if len(w.sent) != 1 || len(w.sent[0].Data) > len(msg) || len(w.sent[0].Data) <= fragmentDatagram {
+			t.Fatalf("%d datagrams, the first of %d octets to %d", len(w.sent), len(w.sent[0].Data), len(msg))
+		}
+	}
+}
+
 func count(list []Payload, p Payload) (n int) {
 	for _, x := range list {
 		if bytes.Equal(x.Body, p.Body) {

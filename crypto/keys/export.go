@@ -143,8 +143,13 @@ func publicKey(text string) (*rsa.PublicKey, error) {
 	return k, nil
 }
 
-// maxPEM bounds what is read as one key.
-const maxPEM = 64 << 10
+const (
+	// maxPEM bounds the text that one key is looked for in.
+	maxPEM = 64 << 10
+	// maxDER is more than any key of MaxBits takes: checking the numbers of a
+	// longer one costs the cube of its length.
+	maxDER = 8 << 10
+)
 
 // decode finds the first PEM block. What is pasted from a screen may have
 // blanks before its lines, and the end of the block on the last line of text.
@@ -162,5 +167,8 @@ func decode(text string) *pem.Block {
 		b.WriteByte('\n')
 	}
 	block, _ := pem.Decode([]byte(b.String()))
+	if block != nil && len(block.Bytes) > maxDER {
+		return nil
+	}
 	return block
 }

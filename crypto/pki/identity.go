@@ -17,25 +17,6 @@ const (
 	idDN       = 9
 )
 
-// Subject is the DER subject of a certificate: what we name ourselves by with
-// an ID payload of type 9. It is nil for what is not a certificate.
-func Subject(certificate []byte) []byte {
-	c, err := ParseCertificate(certificate)
-	if err != nil {
-		return nil
-	}
-	return c.RawSubject
-}
-
-// Issuer is the DER issuer of a certificate, as a request for one names it.
-func Issuer(certificate []byte) []byte {
-	c, err := ParseCertificate(certificate)
-	if err != nil {
-		return nil
-	}
-	return c.RawIssuer
-}
-
 // MatchesID tells whether a certificate proves what an ID payload claims: its
 // subject, or a name or address that it carries. A host name may also be the
 // unstructuredName that IOS puts into subjects, or, in a certificate without

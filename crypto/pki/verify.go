@@ -27,6 +27,30 @@ var (
 	ErrUsage       = errors.New("may not be used so")
 )
 
+// RefusedError names the certificate of a path whose time is over or not yet
+// there, or which is revoked.
+type RefusedError struct {
+	Subject string    // as on screens
+	Serial  string    // hexadecimal, as on screens
+	When    time.Time // since when it is so, or until when
+	Cause   error     // ErrExpired, ErrNotYetValid or ErrRevoked
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("certificate %s %v (%s)", e.Subject, e.Cause, e.When.UTC().Format(time.RFC3339))
+}
+
+func (e *RefusedError) Unwrap() error { return e.Cause }
+
+func refused(c *x509.Certificate, when time.Time, cause error) error {
+	return &RefusedError{NameString(c.RawSubject), serialText(c), when, cause}
+}
+
+// serialText is a serial number in hexadecimal, whole octets, as on screens.
+func serialText(c *x509.Certificate) string {
+	return fmt.Sprintf("%02X", c.SerialNumber.Bytes())
+}
+
 // Sizes of RSA keys in certificates, in bits. Smaller ones are broken, larger
 // ones make verifying expensive.
 const (
@@ -185,9 +209,9 @@ func checkPath(path []*x509.Certificate, t *Trustpoint, now time.Time) error {
 func validAt(c *x509.Certificate, now time.Time) error {
 	switch {
 	case now.Before(c.NotBefore):
-		return fmt.Errorf("certificate %s: %w", NameString(c.RawSubject), ErrNotYetValid)
+		return refused(c, c.NotBefore, ErrNotYetValid)
 	case now.After(c.NotAfter):
-		return fmt.Errorf("certificate %s: %w", NameString(c.RawSubject), ErrExpired)
+		return refused(c, c.NotAfter, ErrExpired)
 	}
 	return nil
 }
@@ -263,7 +287,7 @@ func verdict(path []*x509.Certificate, t *Trustpoint) *Verified {
 			v.Until = c.NotAfter
 		}
 		anchor := i > 0 && i == len(path)-1
-		v.Weak = v.Weak || !anchor && isSHA1(c.SignatureAlgorithm)
+		v.Weak = v.Weak || !anchor && SignedWithSHA1(c)
 	}
 	if t.CheckCRL && t.CRL != nil && !t.CRL.NextDate.IsZero() && t.CRL.NextDate.Before(v.Until) {
 		v.Until = t.CRL.NextDate
@@ -271,8 +295,9 @@ func verdict(path []*x509.Certificate, t *Trustpoint) *Verified {
 	return v
 }
 
-func isSHA1(a x509.SignatureAlgorithm) bool {
-	return a == x509.SHA1WithRSA || a == x509.ECDSAWithSHA1
+// SignedWithSHA1 tells whether a certificate deserves a warning for it.
+func SignedWithSHA1(c *x509.Certificate) bool {
+	return c.SignatureAlgorithm == x509.SHA1WithRSA || c.SignatureAlgorithm == x509.ECDSAWithSHA1
 }
 
 // checkSignature verifies a signature over signed with the key of issuer. The
@@ -320,7 +345,7 @@ func (t *Trustpoint) checkRevocation(path []*x509.Certificate, now time.Time) er
 			covered = covered || i == 0
 			// What is in an old list stays revoked.
 			if when, ok := t.CRL.Revoked(c); ok {
-				return fmt.Errorf("certificate %s since %s: %w", NameString(c.RawSubject), when.Format(time.RFC3339), ErrRevoked)
+				return refused(c, when, ErrRevoked)
 			}
 		}
 	}

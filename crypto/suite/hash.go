@@ -2,7 +2,6 @@ package suite
 
 import (
 	"crypto"
-	"crypto/hmac"
 	_ "crypto/md5" // `hash md5` of old configurations
 	_ "crypto/sha1"
 	_ "crypto/sha256"
@@ -18,7 +17,8 @@ type hashInfo struct {
 	sig   string // "Sig Hash Algorithm" of `show crypto gdoi`
 }
 
-var hashes = map[Hash]hashInfo{
+// hashes is indexed by Hash; what is not listed is zero.
+var hashes = [256]hashInfo{
 	MD5:    {crypto.MD5, "MD5", "md5", "Message Digest 5", "HMAC_AUTH_MD5"},
 	SHA1:   {crypto.SHA1, "SHA", "sha", "Secure Hash Standard", "HMAC_AUTH_SHA"},
 	SHA256: {crypto.SHA256, "SHA256", "sha256", "Secure Hash Standard 2 (256 bit)", "HMAC_AUTH_SHA256"},
@@ -30,7 +30,7 @@ var hashes = map[Hash]hashInfo{
 func Hashes() []Hash { return []Hash{MD5, SHA1, SHA256, SHA384, SHA512} }
 
 // Known tells a hash of this package from any other number.
-func (h Hash) Known() bool { _, ok := hashes[h]; return ok }
+func (h Hash) Known() bool { return hashes[h].hash != 0 }
 
 // Crypto is the identifier of the standard library.
 func (h Hash) Crypto() crypto.Hash { return hashes[h].hash }
@@ -40,24 +40,6 @@ func (h Hash) New() hash.Hash { return hashes[h].hash.New() }
 
 // Size is the length of a digest in octets.
 func (h Hash) Size() int { return hashes[h].hash.Size() }
-
-// Sum hashes the parts one behind the other.
-func (h Hash) Sum(parts ...[]byte) []byte {
-	d := h.New()
-	for _, p := range parts {
-		d.Write(p)
-	}
-	return d.Sum(nil)
-}
-
-// HMAC is HMAC of the parts one behind the other, untruncated.
-func (h Hash) HMAC(key []byte, parts ...[]byte) []byte {
-	d := hmac.New(h.New, key)
-	for _, p := range parts {
-		d.Write(p)
-	}
-	return d.Sum(nil)
-}
 
 // String is "MD5", "SHA", "SHA256", "SHA384" or "SHA512".
 func (h Hash) String() string { return orNumber(hashes[h].name, h) }

@@ -67,6 +67,9 @@ func (m *Machine) reconfigure(now time.Time, g *group, c Group, added bool) {
 			m.follow(now, g)
 		}
 	}
+	if r := c.Revocation; !added && r.Trustpoint != "" && r.Trustpoint == before.Revocation.Trustpoint && r.List != before.Revocation.List && r.List != "" {
+		m.reauthenticate(now, g)
+	}
 	m.schedule(g)
 }
 

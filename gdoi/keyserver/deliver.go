@@ -67,7 +67,7 @@ func (m *Machine) launch(now time.Time, g *group, p *push, datagram, plain []byt
 		members := g.members
 		if f.farewell {
 			members = f.gone
-			m.log(syslog.KSSendRemoval.With(g.cfg.Name, g.cfg.Address, p.seq))
+			m.log(p.farewellLine())
 		} else {
 			m.log(syslog.KSSendUnicastRekey.With(wording, g.cfg.Name, g.cfg.Address, p.seq))
 			m.dropUnfit(now, g)
@@ -83,16 +83,16 @@ func (m *Machine) launch(now time.Time, g *group, p *push, datagram, plain []byt
 			return true
 		})
 		f.waiting = len(f.to)
-		pace := max(p.pace, batchSize)
+		pace, interval := max(p.pace, g.cfg.Rekey.Pace.batch()), g.cfg.Rekey.Pace.interval()
 		for i := 0; i < len(f.to); i += pace {
-			at := now.Add(batchInterval * time.Duration(i/pace))
+			at := now.Add(interval * time.Duration(i/pace))
 			f.batches = append(f.batches, batch{at: at, from: i, to: min(i+pace, len(f.to))})
 		}
 	} else {
 		first = p.kek.rekey.Multicast
 		f.multicast = first
 		if f.farewell {
-			m.log(syslog.KSSendRemoval.With(g.cfg.Name, g.cfg.Address, p.seq))
+			m.log(p.farewellLine())
 		} else {
 			m.log(syslog.KSSendMcastRekey.With(wording, g.cfg.Name, g.cfg.Address, first.Addr(), p.seq))
 		}

@@ -43,6 +43,7 @@ type group struct {
 	pace    int       // members in a batch of the next rekey
 	foreign int       // keyed members that do not understand deny entries
 	plain   plainLists
+	told    [2]told // to our own kind, to foreign members
 	// admission is who was let in by the configuration at the last look.
 	admission admission
 	revoking  bool // the next rekey shuts a member out

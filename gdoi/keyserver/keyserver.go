@@ -99,6 +99,15 @@ type Group struct {
 	Identifiers     []uint32         // sorted
 	ReceiveOnly     bool
 	Acknowledgement string // "Cisco", "Interoperable", "Any", as shown
+	// Revocation is `registration periodic crl`: with every new list, all members
+	// have to authenticate again.
+	Revocation Revocation
+}
+
+// Revocation names a list of revoked certificates.
+type Revocation struct {
+	Trustpoint string // "": none is watched
+	List       string // which of its lists is in force; "" before the first
 }
 
 // Rekey is the rekey part of `server local`.
@@ -114,6 +123,7 @@ type Rekey struct {
 	Retransmit time.Duration
 	Count      int // retransmissions after the first copy
 	Periodic   bool
+	Pace       Pace // of unicast
 }
 
 // SA is one `sa ipsec N`, every name resolved.

@@ -50,8 +50,14 @@ func (m *Machine) Step(now time.Time, in Input) {
 	m.pulls.expire(now)
 	for len(m.due) > 0 && !m.due[0].due.After(now) {
 		g := m.due[0]
+		g.told = [2]told{}
 		m.advance(now, g)
 		m.schedule(g)
+	}
+	switch in.(type) {
+	case Phase2, Ack, Tick:
+	default:
+		m.forgetTold()
 	}
 	switch in := in.(type) {
 	case Configure:

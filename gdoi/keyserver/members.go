@@ -3,6 +3,7 @@ package keyserver
 import (
 	"bytes"
 	"net/netip"
+	"sync"
 
 	"github.com/google/btree"
 
@@ -47,9 +48,15 @@ func (t memberTree) Get(a netip.Addr) (MemberSnapshot, bool) {
 }
 
 func (t memberTree) record(a netip.Addr) *record {
-	r, _ := t.tree.Get(&record{MemberSnapshot: MemberSnapshot{Address: a}})
+	key := wanted.Get().(*record)
+	key.Address = a
+	r, _ := t.tree.Get(key)
+	wanted.Put(key)
 	return r
 }
+
+// wanted are records to look others up with: only the address is ever set.
+var wanted = sync.Pool{New: func() any { return new(record) }}
 
 // clone is a tree that the machine's changes no longer reach.
 func (t memberTree) clone() memberTree { return memberTree{t.tree.Clone()} }

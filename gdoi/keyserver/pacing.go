@@ -1,6 +1,7 @@
 package keyserver
 
 import (
+	"cmp"
 	"time"
 
 	"coterie/gdoi/wire"
@@ -15,20 +16,33 @@ const (
 	batchInterval = 5 * time.Second
 )
 
+// Pace is how unicast rekeys leave: Batch members, then as many again every
+// Interval. The zero value is that of IOS, 50 every 5 s.
+type Pace struct {
+	Batch    int
+	Interval time.Duration
+}
+
+// Unpaced sends everything at once.
+var Unpaced = Pace{Batch: 1 << 30, Interval: batchInterval}
+
+func (p Pace) batch() int              { return cmp.Or(p.Batch, batchSize) }
+func (p Pace) interval() time.Duration { return cmp.Or(p.Interval, batchInterval) }
+
 // retries is how long the last copy to a member leaves after the first.
 func (r Rekey) retries() time.Duration { return r.Retransmit * time.Duration(r.Count) }
 
 // paceFor is how many members a batch has so that all have had all their
 // copies after room.
 func paceFor(members int, room time.Duration, r Rekey) int {
-	batches := int(max(1, (room-r.retries())/batchInterval))
-	return max(batchSize, (members+batches-1)/batches)
+	batches := int(max(1, (room-r.retries())/r.Pace.interval()))
+	return max(r.Pace.batch(), (members+batches-1)/batches)
 }
 
 // deliveryTime is how long it takes until all members have had all their
 // copies, an interval included for the way.
 func deliveryTime(members, pace int, r Rekey) time.Duration {
-	return batchInterval*time.Duration((members+pace-1)/max(pace, 1)) + r.retries()
+	return r.Pace.interval()*time.Duration((members+pace-1)/max(pace, 1)) + r.retries()
 }
 
 // activationGuard is how long before the end of the old TEKs all members have
@@ -45,7 +59,7 @@ const activationGuard = 5 * time.Second
 func (g *group) activation(now time.Time, replaceNow bool) *time.Duration {
 	left := g.oldLife(now)
 	delay := min(wire.DefaultActivationDelay, left)
-	g.pace = batchSize
+	g.pace = g.cfg.Rekey.Pace.batch()
 	switch {
 	case left == 0 || replaceNow:
 		delay = 0
@@ -55,7 +69,7 @@ func (g *group) activation(now time.Time, replaceNow bool) *time.Duration {
 		n, room := g.members.Len(), left-activationGuard
 		g.pace = paceFor(n, min(room/2, g.untilNext(now)), g.cfg.Rekey)
 		delivery := deliveryTime(n, g.pace, g.cfg.Rekey)
-		spread := delivery - batchInterval - g.cfg.Rekey.retries()
+		spread := delivery - g.cfg.Rekey.Pace.interval() - g.cfg.Rekey.retries()
 		delay = max(delay, min(delivery, room-spread))
 	}
 	g.active = now.Add(delay)

@@ -234,9 +234,6 @@ func (m *Machine) clearTime(now time.Time, g *group) {
 	m.pulls.forget(g) // they have been offered the old keys with the old time
 }
 
-// clearReplayCounter is `clear crypto gdoi ks replay counter`.
-func (m *Machine) clearReplayCounter(g *group) { g.time.sent, g.time.resyncs = 0, 0 }
-
 // snapshot is what `show crypto gdoi ks replay` prints.
 func (p pseudotime) snapshot(now time.Time, enabled bool) ReplaySnapshot {
 	return ReplaySnapshot{

@@ -28,6 +28,7 @@ type offer struct {
 	kek   *kek // nil: none
 	seq   uint32
 	keys  []wire.KeyPacket
+	kd    []byte           // keys as the body of a KD payload
 	sids  bool             // sender IDs come with the keys
 	time  *xfrm.Pseudotime // of message 2; nil: none
 }

@@ -132,12 +132,12 @@ func (m *Machine) pull1(now time.Time, in Phase2) {
 	}
 	p := &pull{key: pullKey{in.SA.ID, in.MessageID}, group: g, ni: append([]byte(nil), msg.Nonce...), info: msg.Info, foreign: !readsDeny(in.SA)}
 	p.offer.time, p.offer.sids = m.tellTime(now, g), g.needsSID()
-	sa, err := p.makeOffer(now, g)
+	body, err := p.makeOffer(now, g, m.cfg.Form)
 	var first uint8
 	var chain []byte
 	if err == nil {
 		p.nr = m.env.Bytes(wire.NonceSize)
-		first, chain, err = wire.BuildPull2(in.SA.PRF, in.MessageID, p.ni, wire.Pull2{Nonce: p.nr, SA: sa, Form: m.cfg.Form})
+		first, chain, err = wire.BuildPull2(in.SA.PRF, in.MessageID, p.ni, wire.Pull2{Nonce: p.nr, Body: body})
 	}
 	if err != nil {
 		if m.quiet.allow(now, "incomplete "+g.cfg.Name, quietIncomplete) {
@@ -158,32 +158,6 @@ func (m *Machine) exchange(in Phase2, first uint8, chain []byte) {
 	}})
 }
 
-// makeOffer writes the policy in force with the lifetimes that remain. A new
-// member also gets the older generations, to decrypt what others still send.
-func (p *pull) makeOffer(now time.Time, g *group) (wire.SA, error) {
-	w := wire.Policy{Server: g.server(), HasTEKs: true, Pseudotime: p.offer.time}
-	p.offer.epoch = g.epoch
-	if g.kek != nil {
-		w.KEK, w.Rekey = &g.kek.KEK, g.kek.destination(g.cfg.Port)
-		p.offer.kek, p.offer.seq = g.kek, g.kek.seq
-	}
-	older := false
-	for _, t := range g.teks {
-		if g.current(t.SA) == nil || !now.Before(t.end) {
-			continue
-		}
-		w.TEKs = append(w.TEKs, g.tell(t, p.foreign))
-		older = older || t.superseded
-	}
-	if delay := g.active.Sub(now); older && delay > 0 {
-		// It encrypts as the others do: with the older TEK until all have the new.
-		w.ATD = &delay
-	}
-	sa, keys, err := w.Encode(now)
-	p.offer.keys = keys
-	return sa, err
-}
-
 // pull3 takes message 3: only now is the peer known to be live, and a member.
 func (m *Machine) pull3(now time.Time, in Phase2, p *pull) {
 	msg, err := wire.ParsePull3(in.SA.PRF, in.MessageID, p.ni, p.nr, in.First, in.Payloads)
@@ -197,8 +171,12 @@ func (m *Machine) pull3(now time.Time, in Phase2, p *pull) {
 		m.refuse(in, wire.NotifyNoProposalChosen)
 		return
 	}
+	body := p.offer.kd
+	if p.offer.sids { // which are this member's own
+		body = nil
+	}
 	first, chain, err := wire.BuildPull4(in.SA.PRF, in.MessageID, p.ni, p.nr, wire.Pull4{
-		Seq: p.offer.seq, HasSeq: p.offer.kek != nil, KD: kd,
+		Seq: p.offer.seq, HasSeq: p.offer.kek != nil, KD: kd, Body: body,
 	})
 	if err != nil {
 		m.counters.Malformed++
@@ -247,8 +225,8 @@ func (m *Machine) register(now time.Time, in Phase2, p *pull, ids policy.SenderI
 
 // notified takes a member's rejection of what it was offered.
 func (m *Machine) notified(now time.Time, in Notified) {
-	const firstStatus = 16384 // RFC 2408 section 3.14.1: below are errors
-	if in.Type >= firstStatus {
+	const firstStatus = 16384                                         // RFC 2408 section 3.14.1: below are errors
+	if in.Type >= firstStatus || in.Type == isakmp.NotifyInvalidSPI { // a key server sends no ESP
 		return
 	}
 	var p *pull

@@ -305,3 +305,23 @@ func tcpPorts(lo, hi uint16) xfrm.ACE {
 	a.Dst.Ports = xfrm.PortRange{Lo: lo, Hi: hi}
 	return a
 }
+
+// A key server that was told to rekey in a loop still has an offer that a
+// message holds: the newest generations.
+func TestOfferAfterManyRekeys(t *testing.T) {
+	w := newWorld(t, testGroup())
+	for range 400 {
+		w.step(RekeyNow{})
+		w.run(time.Millisecond)
+	}
+	gm := w.newMember(2)
+	if !gm.pull1(1234) || !gm.pull3() {
+		t.Fatal("refused")
+	}
+	if n := len(gm.offered.TEKs); n != 1+maxOlder {
+		t.Errorf("%d generations offered", n)
+	}
+	if live := w.m.groups[0].teks; gm.offered.TEKs[0].SPI != live[0].SPI || len(live) != 401 {
+		t.Errorf("%d live, the newest is not first", len(live))
+	}
+}

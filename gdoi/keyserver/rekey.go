@@ -36,7 +36,17 @@ type push struct {
 	// farewell says that it tells members to leave: those in gone, which have
 	// been taken out of the group.
 	farewell bool
+	reauth   bool // ... to authenticate again, and not to leave their TEKs
 	gone     memberTree
+}
+
+// farewellLine is what to log when it is sent.
+func (p *push) farewellLine() syslog.Message {
+	c := p.group.cfg
+	if p.reauth {
+		return syslog.KSSendReauth.With(c.Name, c.Address, p.seq)
+	}
+	return syslog.KSSendRemoval.With(c.Name, c.Address, p.seq)
 }
 
 // seqLimit is where a KEK is replaced because its sequence numbers run out.
@@ -81,12 +91,15 @@ func (m *Machine) rekey(now time.Time, g *group, r rekeying) {
 			m.reinitialize(now, g, "Group size has changed")
 			return
 		}
+		if len(g.sids.marks) == 0 {
+			g.sids.restart(g.force.Size) // nobody has a sender ID yet
+		}
 	}
 	if r.replaceNow && g.time.anew {
 		m.clearTime(now, g)
 	}
 	g.epoch++
-	g.pace = batchSize
+	g.pace = g.cfg.Rekey.Pace.batch()
 	replaced, dropped := m.replaceTEKs(now, g, old, r)
 	w := wire.Policy{Server: g.server(), HasTEKs: true}
 	if traffic && !r.replaceNow {

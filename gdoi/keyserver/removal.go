@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coterie/crypto/isakmp"
+	"coterie/crypto/pki"
 	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
 	"coterie/internal/syslog"
@@ -90,20 +91,9 @@ func (m *Machine) dismiss(now time.Time, g *group, atOnce bool) {
 		g.members, g.foreign = newMemberTree(), 0
 		return
 	}
-	if g.pending != nil {
-		delete(m.signing, g.pending.job)
-		g.pending, g.again = nil, nil
-	}
-	m.pulls.forget(g)
-	for _, f := range g.flights {
-		g.finish(now, f)
-	}
 	m.logRevoked(g)
 	g.revoking = false
-	gone := g.members
-	m.eraseMembers(g)
-	g.members, g.foreign = newMemberTree(), 0
-	keks := g.continued(now)
+	gone, keks := m.expel(now, g)
 	if g.refuse == "" {
 		g.force, g.announced = g.cfg, g.cfg
 		g.admission = admissionOf(g.cfg)
@@ -114,11 +104,7 @@ func (m *Machine) dismiss(now time.Time, g *group, atOnce bool) {
 	} else {
 		delay = m.outlast(now, g, gone.Len())
 	}
-	if g.kek != nil {
-		g.retired = append(g.retired, g.kek)
-		g.kek = nil
-	}
-	g.under = nil // nobody is to be sent the new keys under the old KEK
+	g.retire()
 	if delay == nil {
 		m.makeKeys(now, g)
 	} else {
@@ -134,11 +120,52 @@ func (m *Machine) dismiss(now time.Time, g *group, atOnce bool) {
 		g.teks = interleave(g.force.SAs, fresh, g.teks)
 	}
 	for _, k := range keks {
-		if k.signer != nil && (gone.Len() > 0 || !k.rekey.Unicast) {
-			m.dismissal(now, g, k, gone, delay)
-		}
+		m.dismissal(now, g, k, gone, delay, wire.DeleteTEKs(), wire.DeleteKEK([16]byte{}))
 	}
 	m.schedule(g)
+}
+
+// expel empties the database; it returns who was in it and the KEKs that they
+// have. What was under way ends.
+func (m *Machine) expel(now time.Time, g *group) (gone memberTree, keks []*kek) {
+	if g.pending != nil {
+		delete(m.signing, g.pending.job)
+		g.pending, g.again = nil, nil
+	}
+	m.pulls.forget(g)
+	for _, f := range g.flights {
+		g.finish(now, f)
+	}
+	gone = g.members
+	m.eraseMembers(g)
+	g.members, g.foreign = newMemberTree(), 0
+	return gone, g.continued(now)
+}
+
+// retire puts the KEK away: nobody is to be sent new keys under it.
+func (g *group) retire() {
+	if g.kek != nil {
+		g.retired = append(g.retired, g.kek)
+		g.kek = nil
+	}
+	g.under = nil
+}
+
+// reauthenticate makes every member prove itself again, because a certificate may
+// have been revoked: the KEK ends, and with it what a phase 1 was proven by. The
+// TEKs stay until they are due; who is not back by then gets no others.
+func (m *Machine) reauthenticate(now time.Time, g *group) {
+	m.emit(ToISAKMP{isakmp.Reauthenticate{}})
+	if g.kek == nil || !rekeyable(g.force) {
+		return // nobody can be told: members come when their TEKs end
+	}
+	gone, keks := m.expel(now, g)
+	g.retire()
+	g.epoch++
+	m.newKEK(now, g)
+	for _, k := range keks {
+		m.dismissal(now, g, k, gone, nil, wire.DeleteKEK([16]byte{}))
+	}
 }
 
 // outlast supersedes the present TEKs and shortens their life; it returns what
@@ -154,7 +181,7 @@ func (m *Machine) outlast(now time.Time, g *group, members int) *time.Duration {
 		t.superseded = true
 	}
 	life = life.Round(time.Second)
-	g.active, g.pace = now.Add(life), batchSize
+	g.active, g.pace = now.Add(life), g.cfg.Rekey.Pace.batch()
 	if g.kek.rekey.Unicast {
 		g.pace = paceFor(members, left-life, g.cfg.Rekey)
 		g.active = g.active.Add(deliveryTime(members, g.pace, g.cfg.Rekey))
@@ -189,13 +216,14 @@ func interleave(sas []SA, fresh, old []*tek) []*tek {
 
 // dismissal is the message of a removal under one KEK: Delete of all TEKs and
 // of the KEK, with a DEACTIVATION_TIME_DELAY if members may take their time.
-func (m *Machine) dismissal(now time.Time, g *group, k *kek, gone memberTree, delay *time.Duration) {
-	if k.seq == 1<<32-1 {
+// Delete of the KEK alone asks for another authentication.
+func (m *Machine) dismissal(now time.Time, g *group, k *kek, gone memberTree, delay *time.Duration, deletes ...wire.Delete) {
+	if k.signer == nil || gone.Len() == 0 && k.rekey.Unicast || k.seq == 1<<32-1 {
 		return
 	}
 	k.seq++
-	p := &push{group: g, kek: k, seq: k.seq, epoch: g.epoch, built: now, farewell: true, gone: gone, pace: g.pace}
-	msg := wire.Push{Seq: p.seq, Form: m.cfg.Form, Deletes: []wire.Delete{wire.DeleteTEKs(), wire.DeleteKEK([16]byte{})}}
+	p := &push{group: g, kek: k, seq: k.seq, epoch: g.epoch, built: now, farewell: true, reauth: len(deletes) == 1, gone: gone, pace: g.pace}
+	msg := wire.Push{Seq: p.seq, Form: m.cfg.Form, Deletes: deletes}
 	var err error
 	if delay != nil {
 		var sa wire.SA
@@ -312,6 +340,9 @@ func (g *group) farewellAck(now time.Time, k *kek, seq uint32, from netip.Addr) 
 func peerText(id isakmp.Identity, gm netip.Addr) string {
 	if a, ok := id.Addr(); ok && a == gm {
 		return gm.String()
+	}
+	if id.Type == isakmp.IDDERASN1DN {
+		return fmt.Sprintf("%s Peer Address: %v", pki.NameString(id.Data), gm)
 	}
 	return fmt.Sprintf("%q Peer Address: %v", id.Data, gm)
 }

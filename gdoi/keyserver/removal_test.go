@@ -296,3 +296,53 @@ func TestConverted(t *testing.T) {
 		}
 	}
 }
+
+// `registration periodic crl`: a new list ends the KEK and the ISAKMP SAs, and
+// leaves the TEKs in force. Who does not come back reads no rekey.
+func TestReauthenticationOnNewCRL(t *testing.T) {
+	g := testGroup()
+	g.Revocation = Revocation{Trustpoint: "CA", List: "1"}
+	w := newWorld(t, g)
+	a, b := w.newMember(2), w.newMember(3)
+	a.register(1234)
+	b.register(1234)
+	w.run(10 * time.Minute)
+	before := w.group()
+	w.takeLogs()
+	w.takeSends()
+	quiet := func(what string, r Revocation) {
+		t.Helper()
+		g.Revocation = r
+		w.configure(g)
+		if n := len(w.takeSends()); n != 0 || w.group().Members.Len() != 2 {
+			t.Errorf("%s: %d datagrams", what, n)
+		}
+	}
+	quiet("the same list", Revocation{"CA", "1"})
+	quiet("no list", Revocation{"CA", ""})
+	quiet("another trustpoint", Revocation{"OTHER", "7"})
+	quiet("none", Revocation{})
+	quiet("again", Revocation{"CA", "1"})
+
+	g.Revocation.List = "2"
+	w.configure(g)
+	w.wantLogs("%GDOI-5-KS_SEND_RE_AUTH: Sending re-authentication message for group GDOI-GROUP1 from address 192.168.1.254 with seq # 1")
+	if n := len(w.takeSends()); n != 2 || a.reauthenticates != 1 || b.reauthenticates != 1 || a.left != 0 {
+		t.Errorf("%d datagrams, %d and %d were told", n, a.reauthenticates, b.reauthenticates)
+	}
+	s := w.group()
+	if s.Members.Len() != 0 || s.KEK.SPI == before.KEK.SPI || s.Seq != 0 || len(s.TEKs) != 1 || s.TEKs[0].SPI != before.TEKs[0].SPI {
+		t.Errorf("%+v", s)
+	}
+	if !slices.ContainsFunc(w.toISAKMP, func(in isakmp.Input) bool { _, ok := in.(isakmp.Reauthenticate); return ok }) {
+		t.Error("the ISAKMP SAs stay")
+	}
+	a.register(1234)
+	if len(a.teks) != 1 || a.teks[0].SPI != before.TEKs[0].SPI || a.kek.SPI != s.KEK.SPI {
+		t.Errorf("back with %+v", a.teks)
+	}
+	w.step(RekeyNow{})
+	if n := len(w.takeSends()); n != 1 || a.seq != 1 || b.kek.SPI == s.KEK.SPI {
+		t.Errorf("%d datagrams, SEQ %d", n, a.seq)
+	}
+}

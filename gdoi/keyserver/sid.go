@@ -332,6 +332,9 @@ func (s *senders) snapshot(c Group, counter bool) SenderIDSnapshot {
 		x.Next = s.marks[i].next
 	}
 	x.InUse = x.Left && s.at < len(s.marks) && s.marks[s.at].server == x.Current
+	if !x.Left && s.at < len(s.marks) { // all used: the last one stays
+		x.Current, x.Next, x.InUse = s.marks[s.at].server, s.marks[s.at].next, true
+	}
 	for _, id := range s.identifiers(c.Identifiers) {
 		if n := s.free(id); n == 0 {
 			x.Used = append(x.Used, id)

@@ -84,6 +84,7 @@ type world struct {
 	refused  []isakmp.Refuse
 	answer   *isakmp.Exchange2
 	plain    []PlainPush
+	toISAKMP []isakmp.Input
 	trace    []string // kinds of outputs, in order
 	lose     func(Send) bool
 	noSign   bool // hold signatures back
@@ -142,6 +143,7 @@ func (w *world) drain() {
 					w.m.Step(w.now, Done{env.JobDone{ID: o.ID, Result: o.Do()}})
 				}
 			case ToISAKMP:
+				w.toISAKMP = append(w.toISAKMP, o.Input)
 				switch in := o.Input.(type) {
 				case isakmp.Exchange2:
 					w.answer = &in
@@ -213,7 +215,9 @@ type member struct {
 	teks    []policy.TEK // newest first
 	pushes  []*wire.ReceivedPush
 	ignored int // PUSHes it could not use
-	left    int // times it was told to leave, and how late it may
+	// reauthenticates is how often it was told to prove itself again.
+	reauthenticates int
+	left            int // times it was told to leave, and how late it may
 
 	leaveAfter time.Duration
 	mute       bool
@@ -369,6 +373,10 @@ func (m *member) apply(p *wire.ReceivedPush) {
 
 // leave does what a Delete of everything without an SA of its own asks for.
 func (m *member) leave(p *wire.ReceivedPush) bool {
+	if len(p.Deletes) == 1 && p.SA == nil && p.Deletes[0].All() && p.Deletes[0].Protocol == wire.ProtoKEK {
+		m.reauthenticates++
+		return true
+	}
 	if len(p.Deletes) != 2 || p.SA != nil && len(p.SA.SAT) > 0 {
 		return false
 	}

@@ -44,10 +44,16 @@ func (c *pseudoclock) set(now time.Time, t xfrm.Pseudotime) {
 	c.PseudoClock = xfrm.PseudoClock{At: t, Base: now}
 }
 
+const (
+	century = 100 * 365 * 24 * time.Hour
+	// maxPseudotime is beyond any clock, and far from where numbers wrap.
+	maxPseudotime xfrm.Pseudotime = 1 << 48
+)
+
 // apart is a minus b, within a century.
 func apart(a, b xfrm.Pseudotime) time.Duration {
-	const century = int64(100 * 365 * 24 * time.Hour / time.Millisecond)
-	return time.Duration(min(max(int64(a-b), -century), century)) * time.Millisecond
+	const limit = int64(century / time.Millisecond)
+	return time.Duration(min(max(int64(a-b), -limit), limit)) * time.Millisecond
 }
 
 // registered takes the pseudotime of PULL message 2, which arrived at now, rtt
@@ -120,10 +126,16 @@ func (h *holding) replayWindow() (w time.Duration) {
 }
 
 // timed says whether a policy can be used: time-based anti-replay needs to
-// know the time.
-func (m *Machine) timed(p wire.Policy) error {
-	if replayWindow(p.TEKs) > 0 && p.Pseudotime == nil && !m.clock.Synchronized() {
-		return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: "time-based anti-replay without a pseudotime"}
+// know the time, and the time must leave room above. A group whose key server
+// had no clock may step by decades when it gets one, by more never.
+func (m *Machine) timed(now time.Time, p wire.Policy) error {
+	switch {
+	case p.Pseudotime == nil:
+		if replayWindow(p.TEKs) > 0 && !m.clock.Synchronized() {
+			return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: "time-based anti-replay without a pseudotime"}
+		}
+	case *p.Pseudotime > maxPseudotime, m.clock.Synchronized() && apart(*p.Pseudotime, m.clock.Now(now)) >= century:
+		return &wire.Error{Notify: wire.NotifyPayloadMalformed, Payload: wire.PayloadGAP, Reason: fmt.Sprintf("pseudotime %s is too far ahead", pseudoSeconds(*p.Pseudotime))}
 	}
 	return nil
 }

@@ -58,9 +58,12 @@ type Machine struct {
 	number    uint64    // of the last Install
 	waiting   []install
 	acks      []delayedAck // for multicast rekeys
+	connID    func() uint32
 
-	quietUntil time.Time // complaints about rekeys are not logged before
-	stats      Snapshot  // counters and dates only
+	worn       worn         // what this member has last registered for
+	badRekeys  [2]badRekeys // from anybody, from key servers of the list
+	quietUntil time.Time    // complaints about rekeys are not logged before
+	stats      Snapshot     // counters and dates only
 }
 
 // install is what waits for the data plane's answer.
@@ -79,6 +82,10 @@ type delayedAck struct {
 
 // New makes a member. It does nothing before its first Configure.
 func New(e env.Env) *Machine { return &Machine{env: e} }
+
+// NumberBy gives the machine the source of conn-ids that it shares with the
+// other members and phase 1 of its device; without it the machine counts itself.
+func (m *Machine) NumberBy(next func() uint32) { m.connID = next }
 
 // Step gives the machine one input at a time that never runs backwards.
 func (m *Machine) Step(now time.Time, in Input) {

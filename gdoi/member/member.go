@@ -65,7 +65,8 @@ type (
 	Phase2 struct{ isakmp.Phase2 }
 	// Phase2Failed ends such an exchange.
 	Phase2Failed struct{ isakmp.Phase2Failed }
-	// Notified is a notify on the SA this machine registers over.
+	// Notified is a notify on the SA this machine registers over, or a peer's
+	// INVALID-SPI on any.
 	Notified struct{ isakmp.Notified }
 	// Push is a GROUPKEY-PUSH datagram whose cookies are one of KEKSPIs.
 	Push struct {
@@ -80,7 +81,8 @@ type (
 	// Clear is `clear crypto gdoi` or `clear crypto sa`: drop all and register again.
 	Clear struct{}
 	// DataError is an incident of the data plane that may mean that this member
-	// has missed something: InvalidSPI or ReplayFailed under its group.
+	// has missed something, InvalidSPI or ReplayFailed under its group; or
+	// NumbersLow, after which it needs another sender ID or TEK.
 	DataError struct{ xfrm.Event }
 	// Direction is `crypto gdoi gm group G ipsec direction`; nil takes it back.
 	Direction struct{ Override *xfrm.Direction }
@@ -194,4 +196,6 @@ type TEKSnapshot struct {
 // Counters count what the machine dropped and why.
 type Counters struct {
 	HashFail, Malformed, PolicyRejected, PushSignature, PushSequence, PushUnknownKEK, PushDuplicate, PushMalformed uint64
+	// PushBusy counts rekeys dropped unread: too many before had a bad signature.
+	PushBusy uint64
 }

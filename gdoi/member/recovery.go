@@ -1,10 +1,12 @@
 package member
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"time"
 
+	"coterie/crypto/isakmp"
 	"coterie/internal/syslog"
 	"coterie/xfrm"
 )
@@ -45,12 +47,28 @@ func (m *Machine) dataError(now time.Time, e xfrm.Event) {
 		if m.find(e.SPI) >= 0 {
 			return
 		}
+	case xfrm.NumbersLow:
+		if e.Group == m.cfg.Key {
+			m.numbersLow(now, e.SPI)
+		}
+		return
 	case xfrm.ReplayFailed:
 		if e.Group != m.cfg.Key {
 			return
 		}
 		m.doubt(now, e.Src)
 	default:
+		return
+	}
+	m.recover(now)
+}
+
+// unknownThere takes a peer's word that it does not have an SA that we send
+// under. Either side may have missed a rekey, so it is an error like one that we
+// see ourselves; the SA stays, since it is the group's and only the key server
+// ends it.
+func (m *Machine) unknownThere(now time.Time, in isakmp.Notified) {
+	if !m.present || in.SA.VRF != m.cfg.VRF || len(in.Data) != 4 || m.find(binary.BigEndian.Uint32(in.Data)) < 0 {
 		return
 	}
 	m.recover(now)

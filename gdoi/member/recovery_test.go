@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"coterie/crypto/isakmp"
 	"coterie/xfrm"
 )
 
@@ -106,5 +107,45 @@ func TestNoRecoveryCheck(t *testing.T) {
 	l.run(time.Minute)
 	if len(l.connects) != 1 || len(l.logs) != 0 {
 		t.Errorf("%v %v", l.connects, l.logs)
+	}
+}
+
+// A peer that does not have our SA starts a recovery, and never ends the SA or
+// the registration at hand, whatever it says.
+func TestPeerReportsInvalidSPI(t *testing.T) {
+	for name, c := range map[string]struct {
+		data    []byte
+		vrf     string
+		recover bool
+	}{
+		"our SPI":         {data: []byte{0, 0, 0x10, 0}, recover: true},
+		"another's":       {data: []byte{0, 0, 0x99, 0x99}},
+		"another table":   {data: []byte{0, 0, 0x10, 0}, vrf: "RED"},
+		"no SPI":          {},
+		"too long an SPI": {data: []byte{0, 0, 0x10, 0, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			cfg := config()
+			cfg.RecoveryCheck = 100 * time.Second
+			l.step(Configure{cfg})
+			told := Notified{isakmp.Notified{SA: isakmp.SA{ID: l.nextSA, VRF: c.vrf}, Type: isakmp.NotifyInvalidSPI, Data: c.data}}
+			l.step(told) // in the middle of phase 1
+			l.run(time.Second)
+			l.step(told)
+			l.step(told)
+			planned := l.has("%GDOI-4-GM_RECOVERY_REGISTRATION: ")
+			if planned != c.recover {
+				t.Errorf("planned %v: %q", planned, l.logs)
+			}
+			l.run(recoverySpread + 2*time.Second)
+			want := uint64(0)
+			if c.recover {
+				want = 1
+			}
+			if s := l.m.Snapshot(l.now); s.Status != "Registered" || s.Recoveries != want || s.Failed != 0 || l.removed != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }

@@ -210,7 +210,7 @@ func (m *Machine) takePolicy(now time.Time, t *attempt, in isakmp.Phase2) error 
 	if len(p.TEKs) == 0 {
 		return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: "no traffic policy"}
 	}
-	if err := m.timed(p); err != nil {
+	if err := m.timed(now, p); err != nil {
 		return err
 	}
 	var three wire.Pull3
@@ -341,10 +341,11 @@ func (m *Machine) registerKEK(p wire.Policy, seq uint32) {
 // newKEK puts a KEK in front; of those before it one is kept, to answer
 // retransmissions under it.
 func (m *Machine) newKEK(p wire.Policy, seq uint32) {
-	if m.lastConn == 0 {
-		m.lastConn = 1000 // as IOS numbers them
+	if m.connID != nil {
+		m.lastConn = m.connID()
+	} else {
+		m.lastConn = max(m.lastConn, 1000) + 1 // as IOS numbers them
 	}
-	m.lastConn++
 	for len(m.keks) > 1 {
 		last := len(m.keks) - 1
 		m.keks[last].wipe()
@@ -396,6 +397,10 @@ const firstStatus = 16384
 // notified is an error that the key server reports. Only one about the
 // exchange at hand counts.
 func (m *Machine) notified(now time.Time, in isakmp.Notified) {
+	if in.Type == isakmp.NotifyInvalidSPI {
+		m.unknownThere(now, in)
+		return
+	}
 	t := m.try
 	if t == nil || t.step == connecting || in.SA.ID != t.sa.ID || in.Type >= firstStatus || in.MessageID != 0 && in.MessageID != t.mid {
 		return

@@ -24,7 +24,30 @@ const (
 	// removalSpread is the time over which members come back that were told to
 	// leave at once.
 	removalSpread = 20 * time.Second
+	// reauthSpread is that of members that were told to authenticate again, which
+	// costs their key server more and themselves no traffic.
+	reauthSpread = time.Minute
 )
+
+// maxBadSignatures bounds the verifications of a second that came to nothing:
+// everybody in the group holds the KEK, and can make a rekey that costs one.
+// The addresses of key servers have a budget of their own, so that a flood from
+// elsewhere does not cost a rekey. One that forges those can do no more than
+// make this member miss rekeys, and register again before its TEK ends.
+const maxBadSignatures = 64
+
+// badRekeys counts the verifications of a second that came to nothing.
+type badRekeys struct {
+	since time.Time
+	count int
+}
+
+func (b *badRekeys) spent(now time.Time) bool {
+	if now.Sub(b.since) >= time.Second {
+		b.since, b.count = now, 0
+	}
+	return b.count >= maxBadSignatures
+}
 
 // accepted is a rekey that has been taken.
 type accepted struct {
@@ -62,13 +85,23 @@ func (m *Machine) push(now time.Time, in Push) {
 		m.complain(now, syslog.RekeySeqFailure.With(msg.Seq, m.group(), k.lastSeq))
 		return
 	}
+	bad := &m.badRekeys[0]
+	if slices.Contains(m.cfg.Servers, in.Remote.Addr()) {
+		bad = &m.badRekeys[1]
+	}
+	if bad.spent(now) {
+		m.stats.Counters.PushBusy++
+		return
+	}
 	if err := msg.VerifySignature(); err != nil {
+		bad.count++
 		m.stats.Counters.PushSignature++
 		m.complain(now, syslog.RekeyFailure.With(m.cfg.Key.Source, m.group(), in.Remote.Addr()))
 		return
 	}
 	p, err := m.rekeyPolicy(now, k, msg)
 	if err != nil {
+		bad.count++
 		m.reject(now, in, k, digest, err)
 		return
 	}
@@ -95,7 +128,7 @@ func (m *Machine) rekeyPolicy(now time.Time, k *heldKEK, msg *wire.ReceivedPush)
 			return p, err
 		}
 	}
-	if err := m.timed(p); err != nil {
+	if err := m.timed(now, p); err != nil {
 		return p, err
 	}
 	if err := p.AddKeys(msg.KD); err != nil {
@@ -154,9 +187,13 @@ func (m *Machine) commit(now time.Time, in Push, i int, msg *wire.ReceivedPush, 
 	m.log(syslog.GMRecvRekey.With(m.group(), from, to, msg.Seq))
 
 	teks, keks := deletes(msg.Deletes)
-	leave := !p.HasTEKs && (teks.all || keks.all)
-	if leave {
+	switch {
+	case p.HasTEKs:
+	case teks.all:
 		m.leave(now, in, under, p, ack)
+		return
+	case keks.all:
+		m.reauthenticate(now, in, under, ack)
 		return
 	}
 	if p.HasTEKs && len(teks.spis) > 0 {
@@ -266,6 +303,21 @@ func (m *Machine) leave(now time.Time, in Push, k heldKEK, p wire.Policy, ack []
 	wait := time.Second * time.Duration(1+m.env.Below(int64(removalSpread/time.Second)))
 	m.retryAt = now.Add(wait)
 	m.log(syslog.GMRecvDeleteNow.With(m.group(), int(wait/time.Second)))
+}
+
+// reauthenticate does what a Delete of the KEK alone asks for: no rekey comes any
+// more, and the TEKs last until this member has proved itself again.
+func (m *Machine) reauthenticate(now time.Time, in Push, k heldKEK, ack []byte) {
+	answer := m.answer(now, in, &k, ack)
+	m.log(syslog.GMRecvReauth.With(m.group()))
+	m.keks, m.senderTries = nil, 0
+	m.join()
+	spread := reauthSpread
+	for _, t := range m.teks {
+		spread = min(spread, max(t.end.Sub(now)/2, time.Second))
+	}
+	m.again(now.Add(time.Duration(m.env.Below(int64(spread)))))
+	m.place(now, answer...)
 }
 
 // acknowledge answers a retransmission with the same octets, once the data

@@ -246,6 +246,27 @@ func TestReplaceNow(t *testing.T) {
 	}
 }
 
+// A Delete of the KEK alone: the member authenticates again, and sends and
+// receives as before until it has.
+func TestReauthentication(t *testing.T) {
+	l := newLab(t)
+	l.register()
+	s := l.ks()
+	s.seq++
+	again := wire.Push{Seq: s.seq, Deletes: []wire.Delete{wire.DeleteKEK([16]byte{})}}
+	l.push(s.signed(s.kek, again, s.key))
+	if len(l.logs) != 2 || !l.has("%GDOI-4-GM_RECV_RE_AUTH: GM received re-auth-msg from KS in group GDOI-GROUP1. re-registration will start before SA expiry") {
+		t.Errorf("%q", l.logs)
+	}
+	if l.outbound() != 0x1000 || l.removed != 0 || len(l.sent) != 1 || len(l.m.KEKSPIs()) != 0 {
+		t.Errorf("outbound 0x%x, removed %d, %d acknowledgements, KEKs %x", l.outbound(), l.removed, len(l.sent), l.m.KEKSPIs())
+	}
+	l.run(reauthSpread + time.Second)
+	if v := l.m.Snapshot(l.now); v.Status != "Registered" || len(l.connects) != 2 || len(l.m.KEKSPIs()) != 1 || l.outbound() != 0x1000 {
+		t.Errorf("%s after %d, outbound 0x%x", v.Status, len(l.connects), l.outbound())
+	}
+}
+
 // A Delete of everything: the member leaves, and comes back a little later.
 func TestRemoval(t *testing.T) {
 	l := newLab(t)

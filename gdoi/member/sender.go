@@ -93,6 +93,25 @@ func (m *Machine) missedSender() {
 	}
 }
 
+// worn is an SA whose numbers are nearly used up under a sender ID.
+type worn struct{ spi, sender uint32 }
+
+// numbersLow registers again while there are numbers left to send with: that gives
+// another sender ID, or the TEK that is in force by now. Once each: where it gives
+// neither, asking again does not help.
+func (m *Machine) numbersLow(now time.Time, spi uint32) {
+	i := m.find(spi)
+	if i < 0 {
+		return
+	}
+	id, _ := m.sender(&m.teks[i])
+	if w := (worn{spi, id}); w != m.worn {
+		m.worn = w
+		m.log(syslog.GMNumbersLow.With(m.group(), spi))
+		m.again(now.Add(time.Duration(m.env.Below(int64(senderPause)))))
+	}
+}
+
 // again plans to register again at a time, unless that is due sooner.
 func (m *Machine) again(at time.Time) {
 	if m.reRegisterAt.IsZero() || at.Before(m.reRegisterAt) {

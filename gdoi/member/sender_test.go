@@ -229,3 +229,59 @@ func TestCounterModeLaw(t *testing.T) {
 		}
 	})
 }
+
+// Told that an SA has few numbers left, a member registers again, and sends under
+// another sender ID before they are gone.
+func TestNumbersLow(t *testing.T) {
+	l := newLab(t)
+	s := l.ks()
+	s.sidBits, s.lastSID = 32, 6
+	s.teks = []policy.TEK{s.counterTEK(1, 0x1000, time.Hour)}
+	l.register()
+	low := DataError{xfrm.Event{Kind: xfrm.NumbersLow, Interface: "Ethernet0/0", Group: config().Key, SPI: 0x1000}}
+	other := low
+	other.Group.Name = "OTHER"
+	l.step(other)
+	other = low
+	other.SPI = 0x9999
+	l.step(other)
+	if len(l.logs) != 0 {
+		t.Errorf("%q", l.logs)
+	}
+	for want := uint32(8); want <= 9; want++ {
+		l.logs = nil
+		// dataplane -> GM   few IVs are left under this sender ID
+		l.step(low)
+		l.step(low)
+		if len(l.logs) != 1 || !l.has("%GDOI-4-GM_NUMBERS_LOW: Group GDOI-GROUP1: the numbers of SA 0x1000 are nearly used up; registering again") {
+			t.Errorf("%q", l.logs)
+		}
+		l.run(senderPause + time.Second)
+		// GM -> KS   registration: the next sender ID
+		if got := l.sa(0x1000).SenderID; got != want || l.outbound() != 0x1000 || l.removed != 0 {
+			t.Errorf("sends under sender ID %d, want %d", got, want)
+		}
+	}
+	// A key server that has no ID left is asked once; then encryption ends.
+	s.sidBits = 0
+	n := len(l.connects)
+	l.step(low)
+	l.run(senderPause + time.Second)
+	if len(l.connects) != n+1 || l.sa(0x1000).SIDBits != 0 {
+		t.Errorf("%d registrations, %+v", len(l.connects)-n, l.sa(0x1000))
+	}
+}
+
+// Without sender IDs only another TEK helps: the key server is asked for it once.
+func TestSequenceNumbersLow(t *testing.T) {
+	l := newLab(t)
+	l.register()
+	low := DataError{xfrm.Event{Kind: xfrm.NumbersLow, Group: config().Key, SPI: 0x1000}}
+	for range 3 {
+		l.step(low)
+		l.run(time.Minute)
+	}
+	if len(l.connects) != 2 {
+		t.Errorf("%d registrations", len(l.connects))
+	}
+}

@@ -44,10 +44,13 @@
 // SATs: those TEKs go at once and the new ones encrypt at once. A TEK named in
 // the SA of the same message survives its Delete.
 //
-// A Delete of SPI 0 for ESP or for the KEK, without SATs, ends the membership:
+// A Delete of SPI 0 for ESP, without SATs, ends the membership:
 // the member drops what it holds and registers again after a random delay.
 // With a DEACTIVATION_TIME_DELAY it keeps its TEKs that long, and registers
 // before they end.
+//
+// A Delete of SPI 0 for the KEK alone asks for another authentication: the TEKs
+// stay, and the member registers again over a new phase 1.
 //
 // Sender IDs come in PULL message 4, a new one at every registration, and hold
 // for every counter-mode TEK of the group until the next registration; a PUSH

@@ -45,6 +45,9 @@ type Pull2 struct {
 	Nonce []byte
 	SA    SA
 	Form  Form // as sent; on input as found
+	// Body is that of the SA payload, when it is written already: many members
+	// are told the same. SA and Form do not count then.
+	Body []byte
 }
 
 // Pull3 accepts the policy.
@@ -58,6 +61,7 @@ type Pull4 struct {
 	Seq    uint32
 	HasSeq bool // iff the SA had a SAK
 	KD     []KeyPacket
+	Body   []byte // of the KD payload, when it is written already, instead of KD
 }
 
 // Identity is the body of an ID payload (RFC 2407 section 4.6.2).
@@ -92,18 +96,28 @@ func Group(id Identity) (policy.GroupID, bool) {
 	return policy.GroupID{}, false
 }
 
+// maxHash is the longest HASH, of SHA-512.
+const maxHash = 64
+
 // seal puts HASH in front of the payloads.
 func seal(prf PRF, mid uint32, nonces [][]byte, l payloadList) (first uint8, chain []byte, err error) {
-	next, rest, err := isakmp.AppendChain(nil, l...)
+	const room = genericHeader + maxHash // for HASH, so that the rest need not move
+	n := room
+	for _, p := range l {
+		n += genericHeader + len(p.Body)
+	}
+	next, b, err := isakmp.AppendChain(make([]byte, room, n), l...)
 	if err != nil {
 		return 0, nil, err
 	}
-	chain, err = isakmp.AppendPayload(nil, next, prf(hashParts(mid, nonces, rest)...))
-	return PayloadHash, append(chain, rest...), err
+	mac := prf(hashParts(mid, nonces, b[room:])...)
+	chain = b[maxHash-len(mac):]
+	_, err = isakmp.AppendPayload(chain[:0], next, mac)
+	return PayloadHash, chain, err
 }
 
 func hashParts(mid uint32, nonces [][]byte, rest []byte) [][]byte {
-	parts := [][]byte{binary.BigEndian.AppendUint32(nil, mid)}
+	parts := append(make([][]byte, 0, 2+len(nonces)), binary.BigEndian.AppendUint32(nil, mid))
 	return append(append(parts, nonces...), rest)
 }
 
@@ -201,7 +215,9 @@ func ParsePull1(prf PRF, mid uint32, first uint8, chain []byte) (Pull1, error) {
 func BuildPull2(prf PRF, mid uint32, ni []byte, m Pull2) (first uint8, chain []byte, err error) {
 	var l payloadList
 	l.put(PayloadNonce, m.Nonce)
-	if err := l.add(PayloadSA, func(d []byte) ([]byte, error) { return m.SA.Append(d, m.Form) }); err != nil {
+	if m.Body != nil {
+		l.put(PayloadSA, m.Body)
+	} else if err := l.add(PayloadSA, func(d []byte) ([]byte, error) { return m.SA.Append(d, m.Form) }); err != nil {
 		return 0, nil, err
 	}
 	return seal(prf, mid, [][]byte{ni}, l)
@@ -267,7 +283,9 @@ func BuildPull4(prf PRF, mid uint32, ni, nr []byte, m Pull4) (first uint8, chain
 	if m.HasSeq {
 		l.put(PayloadSEQ, AppendSEQ(nil, m.Seq))
 	}
-	if err := l.add(PayloadKD, func(d []byte) ([]byte, error) { return AppendKD(d, m.KD) }); err != nil {
+	if m.Body != nil {
+		l.put(PayloadKD, m.Body)
+	} else if err := l.add(PayloadKD, func(d []byte) ([]byte, error) { return AppendKD(d, m.KD) }); err != nil {
 		return 0, nil, err
 	}
 	return seal(prf, mid, [][]byte{ni, nr}, l)

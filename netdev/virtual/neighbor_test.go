@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"coterie/netdev"
@@ -34,7 +35,9 @@ func pair(t *testing.T, tcp bool) (a, b *Stack) {
 	return out[0], out[1]
 }
 
-func TestNeighbors(t *testing.T) {
+func TestNeighbors(t *testing.T) { synctest.Test(t, neighbors) }
+
+func neighbors(t *testing.T) {
 	a, b := pair(t, false)
 	ping := func(to string) {
 		a.Probe(t.Context(), netdev.Probe{Target: ip(to), Size: 100, Timeout: 20 * time.Millisecond})

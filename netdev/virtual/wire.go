@@ -30,6 +30,11 @@ type WireConfig struct {
 	// Capture is shown every frame that is put on the wire, in order, with
 	// its time. It must not keep or change the frame.
 	Capture func(now time.Time, frame []byte)
+	// Sequence, when set, is handed every frame as it is sent, with the name of
+	// the sending stack, and must call carry once, then or later, in any
+	// goroutine but one that holds up the sender. Frames that several stacks send
+	// at one instant of the clock have no order of their own; this gives them one.
+	Sequence func(sender string, carry func())
 }
 
 // A Wire carries Ethernet frames between ports. Its methods are safe for
@@ -176,6 +181,15 @@ func (a *Attachment) carrier() bool {
 // send puts a frame on the wire, which owns it from now on. It never blocks:
 // receivers have queues.
 func (w *Wire) send(from *Attachment, frame []byte) {
+	if w.cfg.Sequence != nil {
+		w.cfg.Sequence(from.port.stack.cfg.Name, func() { w.carry(from, frame) })
+		return
+	}
+	w.carry(from, frame)
+}
+
+// carry lets a frame travel.
+func (w *Wire) carry(from *Attachment, frame []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.down || from.down {

@@ -85,17 +85,29 @@ func (s *SA) SetSender(id uint32, bits uint8) {
 // greatest that would fit is never used.
 func lastCounter(bits uint8) uint64 { return uint64(1)<<(64-bits) - 2 }
 
-// CanEncrypt tells whether Seal has numbers left and, for a counter mode, a
-// sender ID. The clock that time-based anti-replay needs is not asked.
-func (s *SA) CanEncrypt() bool {
-	if s.sequence.Last() >= s.lastNumber() {
-		return false
-	}
+// LowNumbers is how many are few: enough for a registration with each key server of
+// a list at a million packets a second.
+const LowNumbers = 1 << 27
+
+// Left is how many packets Seal may still send: 0 for a counter mode without a
+// sender ID. The clock that time-based anti-replay needs is not asked. Until a key is new, or in a counter mode the sender ID, it only falls.
+func (s *SA) Left() uint64 {
+	left := remaining(&s.sequence.last, s.lastNumber())
 	if s.aead == nil {
-		return true
+		return left
 	}
 	from := s.sender.Load()
-	return from != nil && from.counter.Load() < from.limit
+	if from == nil {
+		return 0
+	}
+	return min(left, remaining(from.counter, from.limit))
+}
+
+func remaining(counter *atomic.Uint64, limit uint64) uint64 {
+	if n := counter.Load(); n < limit {
+		return limit - n
+	}
+	return 0
 }
 
 // lastNumber is how many packets may be numbered.

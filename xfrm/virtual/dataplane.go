@@ -47,6 +47,7 @@ type Dataplane struct {
 	reports *reporter
 	parts   reassembler // ESP that was cut on the way
 	exempt  exemptions  // UDP 848 that was cut
+	low     uint64      // numbers left when NumbersLow is reported
 
 	mu         sync.Mutex // of what follows: what is installed
 	interfaces map[string]xfrm.InterfacePolicy
@@ -95,7 +96,7 @@ func WithKeyLog(log KeyLog) Option { return func(d *Dataplane) { d.keyLog = log 
 // Lifetimes run on clock; rand seeds the initialization vectors of each SA.
 func New(clock *env.Clock, rand io.Reader, options ...Option) *Dataplane {
 	d := &Dataplane{
-		clock: clock, rand: rand, reports: newReporter(),
+		clock: clock, rand: rand, reports: newReporter(), low: esp.LowNumbers,
 		interfaces: map[string]xfrm.InterfacePolicy{},
 		members:    map[xfrm.GroupKey]*member{},
 		sequences:  map[keyID]*numbering{},

@@ -47,7 +47,7 @@ func (d *Dataplane) handle(iface string, datagram []byte, outbound bool) [][]byt
 	case pass, passDeny:
 		return [][]byte{datagram}
 	case encrypt:
-		if out := d.seal(v, datagram[:f.TotalLen]); out != nil {
+		if out := d.seal(v, iface, datagram[:f.TotalLen]); out != nil {
 			return [][]byte{out}
 		}
 	case dropClosed:
@@ -80,7 +80,7 @@ func (g *group) count(outbound bool, send, receive counter) {
 }
 
 // seal encrypts into a buffer of its own, or counts why not.
-func (d *Dataplane) seal(v verdict, datagram []byte) []byte {
+func (d *Dataplane) seal(v verdict, iface string, datagram []byte) []byte {
 	s, now := v.policy.sa, d.clock.Now()
 	if s == nil || !s.alive(now) {
 		v.group.counters[noSASend].Add(1)
@@ -94,6 +94,9 @@ func (d *Dataplane) seal(v verdict, datagram []byte) []byte {
 		return nil
 	}
 	v.group.counters[encrypted].Add(1)
+	if s.sa.Left() < d.low {
+		d.report(xfrm.Event{Kind: xfrm.NumbersLow, Interface: iface, Group: v.group.key, SPI: s.spi})
+	}
 	if s.tbar != xfrm.NoTBAR {
 		v.group.counters[replaySend].Add(1)
 	}

@@ -26,6 +26,7 @@ type reporter struct {
 type reportKey struct {
 	kind xfrm.EventKind
 	src  netip.Addr
+	spi  uint32 // of NumbersLow, which has no source
 }
 
 func newReporter() *reporter {
@@ -37,7 +38,10 @@ func (d *Dataplane) report(e xfrm.Event) { d.reports.report(e, d.clock.Now()) }
 func (r *reporter) report(e xfrm.Event, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := reportKey{e.Kind, e.Src}
+	k := reportKey{kind: e.Kind, src: e.Src}
+	if e.Kind == xfrm.NumbersLow {
+		k.spi = e.SPI
+	}
 	if at, ok := r.last[k]; r.closed || ok && now.Sub(at) < reportInterval {
 		return
 	}

@@ -1,0 +1,123 @@
+package appliance
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"coterie/crypto/isakmp"
+	"coterie/crypto/keys"
+	"coterie/crypto/pki"
+	"coterie/gdoi/member"
+	"coterie/gdoi/policy"
+	"coterie/internal/env"
+	"coterie/internal/secret"
+	"coterie/internal/syslog"
+	"coterie/xfrm"
+)
+
+// loadAddr is the address of one member: the whole of 127/8 is this host.
+func loadAddr(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, 1 + byte(i>>16), byte(i >> 8), byte(i)})
+}
+
+// registrant is a member with machines of its own over one socket.
+type registrant struct {
+	conn    *net.UDPConn
+	to      netip.AddrPort
+	isakmp  *isakmp.Machine
+	member  *member.Machine
+	done    bool
+	failed  string
+	lengths []int // of the datagrams, ours and theirs in turn
+}
+
+// register registers member i and returns the lengths of the datagrams.
+func register(s loadSuite, office *loadOffice, i int, to netip.AddrPort) ([]int, error) {
+	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	r := &registrant{conn: conn, to: to, isakmp: isakmp.New(env.System()), member: member.New(env.System())}
+	var trust []*pki.Trustpoint
+	if office != nil {
+		t, err := office.member(i)
+		if err != nil {
+			return nil, err
+		}
+		trust = append(trust, t)
+	}
+	r.isakmp.Step(time.Now(), isakmp.Configure{Config: isakmp.Config{
+		Enabled: true, PhaseOneDOI: 2, Policies: []isakmp.Policy{s.policy},
+		Keyrings:     []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}}}},
+		Trustpoints:  trust,
+		Capabilities: capabilities,
+	}})
+	r.member.Step(time.Now(), member.Configure{Config: member.Config{
+		Key: xfrm.GroupKey{Name: "G", Source: loadAddr(i)}, ID: policy.GroupID{Number: 1},
+		Servers: []netip.Addr{loadServer.Addr()}, Port: 848, Hostname: "gm",
+	}})
+	if err := r.drain(); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 4096)
+	local := netip.AddrPortFrom(loadAddr(i), 848)
+	for !r.done {
+		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		n, err := conn.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		r.lengths = append(r.lengths, n)
+		r.isakmp.Step(time.Now(), isakmp.Datagram{Local: local, Remote: loadServer, Data: buf[:n]})
+		if err := r.drain(); err != nil {
+			return nil, err
+		}
+	}
+	return r.lengths, nil
+}
+
+func (r *registrant) drain() error {
+	for busy := true; busy; {
+		busy = false
+		for _, o := range r.isakmp.Drain() {
+			busy = true
+			switch o := o.(type) {
+			case isakmp.Send:
+				r.lengths = append(r.lengths, len(o.Data))
+				if _, err := r.conn.Write(o.Data); err != nil {
+					return err
+				}
+			case isakmp.Compute:
+				r.isakmp.Step(time.Now(), isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
+			case isakmp.PhaseOneUp:
+				r.member.Step(time.Now(), member.PhaseOneUp{PhaseOneUp: o})
+			case isakmp.PhaseOneFailed:
+				return errors.New(o.Reason)
+			case isakmp.Phase2:
+				r.member.Step(time.Now(), member.Phase2{Phase2: o})
+			case isakmp.Phase2Failed:
+				return errors.New(o.Reason)
+			case isakmp.Notified:
+				r.member.Step(time.Now(), member.Notified{Notified: o})
+			}
+		}
+		for _, o := range r.member.Drain() {
+			busy = true
+			switch o := o.(type) {
+			case member.ToISAKMP:
+				r.isakmp.Step(time.Now(), o.Input)
+			case member.Install:
+				r.done = true
+				r.member.Step(time.Now(), member.Installed{Number: o.Number})
+			case member.Log:
+				if o.Event == syslog.GMRegistrationFailed || o.Event == syslog.GMRejectingSA {
+					return errors.New(o.Text())
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package keyserver
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"coterie/gdoi/wire"
+)
+
+// What is kept of an offer is what would be written anew, at every moment: to
+// the second of each lifetime, over rekeys, and after a change of policy.
+func TestKeptOffer(t *testing.T) {
+	w := newWorld(t, testGroup())
+	w.quick = true
+	g := w.m.groups[0]
+	random := rand.New(rand.NewPCG(1, 2))
+	kept := 0
+	for range 20_000 {
+		w.run(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
+		if random.IntN(500) == 0 {
+			w.step(RekeyNow{ReplaceNow: random.IntN(2) == 0})
+		}
+		offer := func() ([]byte, []byte) {
+			p := &pull{group: g, foreign: random.IntN(2) == 0}
+			body, err := p.makeOffer(w.now, g, wire.Form{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return body, p.offer.kd
+		}
+		if g.told[0].holds(w.now, g) {
+			kept++
+		}
+		sa, kd := offer()
+		w.m.forgetTold()
+		fresh, freshKD := offer()
+		if !bytes.Equal(sa, fresh) || !bytes.Equal(kd, freshKD) {
+			t.Fatalf("%v: kept\n%x\n%x\nfresh\n%x\n%x", w.now.Sub(start), sa, kd, fresh, freshKD)
+		}
+	}
+	if kept < 100 {
+		t.Errorf("only %d of the offers were kept ones", kept)
+	}
+}
