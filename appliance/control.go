@@ -80,6 +80,11 @@ func (c *control) newMember(owner isakmp.Owner, key xfrm.GroupKey) *groupMember 
 // drops f when the device is closed.
 func (c *control) post(f func(now time.Time)) {
 	select {
+	case c.inbox <- f: // mostly there is room, and one look is cheaper than two
+		return
+	default:
+	}
+	select {
 	case c.inbox <- f:
 	case <-c.done:
 	}
@@ -127,18 +132,36 @@ func (c *control) run() {
 	clock := c.a.cfg.Clock
 	timer := clock.NewTimer(time.Hour)
 	defer timer.Stop()
+	armed := clock.Now().Add(time.Hour)
 	for {
+		// What has arrived goes first, without looking at clocks in between.
+		for range cap(c.inbox) {
+			select {
+			case f := <-c.inbox:
+				now := clock.Now()
+				f(now)
+				c.drain(now)
+				continue
+			default:
+			}
+			break
+		}
 		now := clock.Now()
 		next := c.next()
-		wait := time.Hour
-		if !next.IsZero() {
-			wait = max(next.Sub(now), 0)
+		if next.IsZero() {
+			next = now.Add(time.Hour)
 		}
-		timer.Reset(clock.Wall(wait))
+		// A timer that goes off too early costs one look, arming it again and
+		// again costs more.
+		if next.Before(armed) || !armed.After(now) {
+			timer.Reset(clock.Wall(max(next.Sub(now), 0)))
+			armed = next
+		}
 		select {
 		case f := <-c.inbox:
 			f(clock.Now())
 		case <-timer.C:
+			armed = time.Time{}
 			c.tick(clock.Now())
 		case <-c.done:
 			return
