@@ -158,9 +158,7 @@ func TestKeyOctetsAreNowhere(t *testing.T) {
 			}
 		})
 		devices, planes = append(devices, a), append(planes, plane)
-		if i == 0 {
-			debugAll(t, a)
-		}
+		debugAll(t, a) // before there is anything to see
 		for _, e := range a.Boot(t.Context(), text) {
 			t.Fatalf("line %d %q: %v", e.Number, e.Text, e.Err)
 		}
