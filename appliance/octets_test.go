@@ -162,7 +162,6 @@ func TestKeyOctetsAreNowhere(t *testing.T) {
 		for _, e := range a.Boot(t.Context(), text) {
 			t.Fatalf("line %d %q: %v", e.Number, e.Text, e.Err)
 		}
-		debugAll(t, a)
 	}
 	wait := func(what string) {
 		t.Helper()

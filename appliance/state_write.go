@@ -149,7 +149,7 @@ func (d *stateWriter) giveBack(now time.Time, list []keyserver.Record) {
 // write runs one write elsewhere and brings its result back.
 func (c *control) write(list []keyserver.Record, done func(time.Time, error)) {
 	c.work.Go(func() {
-		err := c.durable.state.Write(list)
+		err := c.durable.state.Write(keyserver.Stamp(c.a.cfg.Clock.Now(), list))
 		c.post(func(now time.Time) {
 			c.durable.writing = false
 			c.written(now, err)

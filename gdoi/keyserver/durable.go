@@ -48,6 +48,19 @@ func (m *Machine) flush(now time.Time) {
 	m.later = nil
 }
 
+// Stamp dates records that are written at now: Restore tells from that date, and
+// from how long ago it really was, whether the clock of the host has been set
+// meanwhile. Whoever stores records calls it right before; a date from when the
+// records were made would be older by as long as they waited.
+func Stamp(now time.Time, records []Record) []Record {
+	for i, r := range records {
+		if r.Key == keyClock && len(r.Value) > 0 {
+			records[i] = clockRecord(now, r.Group)
+		}
+	}
+	return records
+}
+
 func clockRecord(now time.Time, group string) Record {
 	var o octets
 	o.time(now)

@@ -24,8 +24,8 @@ import (
 // since added as far as that is known. It is stored at every rekey, once a
 // minute, and within storeAfter of being told to a member, not ahead of time:
 // a jump would set members apart. What the store had not yet taken when the
-// host failed is made up for by the clock of the host, or, where that has been
-// set meanwhile, by going ahead by storeLag.
+// host failed is made up for by the clock of the host, less what that has been
+// set by meanwhile.
 
 const (
 	// syncInterval is how long members go without hearing the pseudotime.
@@ -34,8 +34,9 @@ const (
 	// how soon once somebody has been told.
 	storeInterval = time.Minute
 	storeAfter    = time.Second
-	// storeLag is how long at most the store lets it lie: a second, and some.
-	storeLag = 2 * time.Second
+	// stampLag is how long at most lies between a Stamp and the moment that the
+	// store takes for that of the write.
+	stampLag = 100 * time.Millisecond
 )
 
 // pseudotime is the clock of a group.
@@ -132,10 +133,10 @@ func (g *group) timeRecord(now time.Time) Record {
 
 // restore reads a record back. shift is what a time stored before is to be
 // moved by, so that it means the same moment on the clock of now: this is what
-// the clock has been set by while the host was off. It is also how long the
-// store let the record lie, which is not to be lost: a shift that small is
-// taken for that, and any other is allowed for it. False says that it is not
-// such a record.
+// the clock has been set by while the host was off. The stamp of a write is a
+// little older than the write: a shift that small is taken for that, and any
+// other is allowed for it, so that the pseudotime is not late. False says that it
+// is not such a record.
 func (p *pseudotime) restore(now time.Time, b []byte, shift time.Duration) bool {
 	if len(b) != pseudotimeRecordSize || b[0] != pseudotimeVersion {
 		return false
@@ -144,10 +145,10 @@ func (p *pseudotime) restore(now time.Time, b []byte, shift time.Duration) bool 
 	if at < xfrm.MinPseudotime {
 		return false
 	}
-	if shift >= 0 && shift <= storeLag {
+	if shift >= 0 && shift <= stampLag {
 		shift = 0
 	} else {
-		shift -= storeLag
+		shift -= stampLag
 	}
 	base := time.Unix(0, int64(binary.BigEndian.Uint64(b[9:]))).Add(shift)
 	if base.After(now) {

@@ -90,6 +90,7 @@ func (s *station) crash(off time.Duration, lost string) {
 
 func (s *station) write(list map[[2]string][]byte) {
 	for k, v := range list {
+		v = Stamp(s.now, []Record{{k[0], k[1], v}})[0].Value
 		if len(v) == 0 {
 			delete(s.disk, k)
 		} else {
