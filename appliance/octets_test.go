@@ -184,9 +184,12 @@ func TestKeyOctetsAreNowhere(t *testing.T) {
 	}
 	planes[1].mu.Unlock()
 	names := map[string]bool{}
+	devices[0].KeyServer() // what it handed out with the rekey has been heard by now
+	known.mu.Lock()
 	for name := range known.keys {
 		names[strings.TrimRight(name, " 0123456789")] = true
 	}
+	known.mu.Unlock()
 	for _, want := range []string{"phase", "KEK", "TEK", "pre-shared key", "RSA prime"} {
 		if !names[want] {
 			t.Fatalf("no %s is known: %v", want, names)
