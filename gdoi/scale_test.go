@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash"
 	"net/netip"
-	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -170,7 +169,6 @@ func TestDay(t *testing.T) {
 	}
 	c.check(hours)
 	t.Logf("%d members, %d hours, %d rekeys, %d datagrams: %v", members, hours, len(c.ks.pushes), c.Counters.Delivered, time.Since(began).Round(100*time.Millisecond))
-	runtime.KeepAlive(c)
 
 	again := crowdOf(t, 1, members, 20*time.Millisecond)
 	again.Run(start.Add(2 * time.Hour))

@@ -66,9 +66,6 @@ type Option func(*Store)
 // WithClock sets what time it is.
 func WithClock(now func() Moment) Option { return func(s *Store) { s.now = now } }
 
-// WithRandom sets where identities and nonces come from.
-func WithRandom(r io.Reader) Option { return func(s *Store) { s.random = r } }
-
 func withDisk(d disk) Option { return func(s *Store) { s.disk = d } }
 
 // Open takes the database of a path for this process. Its folder must be
