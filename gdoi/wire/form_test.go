@@ -142,3 +142,18 @@ func TestSenderIDs(t *testing.T) {
 		}
 	}
 }
+
+// What is read in the two-octet layout is written in the one-octet layout, so
+// an identification that only the first could carry is refused.
+func TestLongIdentification(t *testing.T) {
+	k, err := ParseSAK(longIDSAK(maxID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Append(nil); err != nil || len(k.Src.Data) != maxID {
+		t.Fatalf("%d octets: %v", len(k.Src.Data), err)
+	}
+	if _, err := ParseSAK(longIDSAK(maxID + 1)); err == nil || NotifyOf(err) != NotifyPayloadMalformed {
+		t.Fatalf("%d octets: %v", maxID+1, err)
+	}
+}

@@ -11,6 +11,15 @@ import (
 	"coterie/internal/secret"
 )
 
+// longIDSAK is the body of a SAK in the two-octet layout whose source is a name
+// of n octets.
+func longIDSAK(n int) []byte {
+	b := []byte{ipProtocolUDP, 2, 0x03, 0x50, byte(n >> 8), byte(n)}
+	b = append(b, bytes.Repeat([]byte{'a'}, n)...)
+	b = append(b, IDIPv4, 0x03, 0x50, 0, 4, 239, 0, 0, 1)
+	return append(b, make([]byte, 16+4)...)
+}
+
 // seeds are bodies of every kind, out of the recorded runs.
 func seeds(t testing.TB) map[string][]byte {
 	a, b := vectors(t, "pull_aes.txt"), vectors(t, "reference_3des.txt")
@@ -27,6 +36,7 @@ func seeds(t testing.TB) map[string][]byte {
 		"SA two octets": sa, "SA one octet": b["sa"][4:], "SA of a push": b["push_sa"][4:],
 		"SAK": sa[16:81], "SAT": sa[85:150], "KD": b["kd"][4:], "Delete": del, "Info": info,
 		"push": a["msg11"], "chain": b["plain1"], "push payloads": a["push_payloads"], "sender IDs": sidSeed(t),
+		"long identification": longIDSAK(maxID + 2),
 	}
 }
 

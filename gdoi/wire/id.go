@@ -134,9 +134,14 @@ func (id ID) match() (xfrm.Match, error) {
 	return m, nil
 }
 
+// maxID bounds the data of an identification, in octets. The length field of an
+// SA KEK payload has one octet; where a peer writes two we read no longer one,
+// so that whatever is read can be written in every form.
+const maxID = 0xff
+
 // appendID writes an identification with a length field of one or two octets.
 func appendID(dst []byte, payload uint8, id ID, width int) ([]byte, error) {
-	if len(id.Data) > 0xff {
+	if len(id.Data) > maxID {
 		return nil, malformed(payload, "identification of %d octets", len(id.Data))
 	}
 	dst = append(dst, id.Type)
@@ -149,7 +154,7 @@ func appendID(dst []byte, payload uint8, id ID, width int) ([]byte, error) {
 }
 
 // readID reads an identification at the head of b and returns what follows. It
-// fails when a known type does not have its size.
+// fails when a known type does not have its size, and past maxID.
 func readID(b []byte, width int) (id ID, rest []byte, ok bool) {
 	if len(b) < 3+width {
 		return ID{}, nil, false
@@ -160,7 +165,7 @@ func readID(b []byte, width int) (id ID, rest []byte, ok bool) {
 		n = int(binary.BigEndian.Uint16(b[3:]))
 	}
 	b = b[3+width:]
-	if n > len(b) {
+	if n > len(b) || n > maxID {
 		return ID{}, nil, false
 	}
 	if want := idSize(id.Type); want >= 0 && want != n {
