@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"slices"
@@ -19,7 +20,7 @@ import (
 // goroutine, in order of arrival.
 type control struct {
 	a     *Appliance
-	inbox chan func(now time.Time)
+	inbox chan arrival
 	done  chan struct{} // closed by close
 	ended chan struct{} // closed when run has returned
 	once  sync.Once
@@ -42,6 +43,13 @@ type control struct {
 	durable stateWriter
 }
 
+// arrival is what comes to the control goroutine: a datagram, or something to
+// do.
+type arrival struct {
+	datagram *datagram
+	do       func(now time.Time)
+}
+
 // groupMember is one member machine with the name isakmp knows it by.
 type groupMember struct {
 	key     xfrm.GroupKey
@@ -55,10 +63,13 @@ type groupMember struct {
 // newControl makes the machines, which draw their first random numbers here.
 func newControl(a *Appliance, t *tape) *control {
 	c := &control{
-		a: a, inbox: make(chan func(time.Time), 256), jobs: make(chan func(), maxQueued), done: make(chan struct{}), ended: make(chan struct{}),
+		a: a, inbox: make(chan arrival, 256), jobs: make(chan func(), maxQueued), done: make(chan struct{}), ended: make(chan struct{}),
 		sockets: make(map[Socket]*socket), groups: make(map[groupJoin]*joinedGroup), desired: &Desired{}, tape: t,
 	}
 	c.env = env.Env{Rand: randomTape{a.cfg.Env.Rand, c}}
+	if t == nil {
+		c.env.Debug = a.log.debugs.Load // a recording has every line
+	}
 	c.isakmp = isakmpEngine{isakmp.New(c.env), c}
 	c.keyserver = keyServerEngine{keyserver.New(c.env), c}
 	c.durable.state = a.cfg.State
@@ -78,14 +89,16 @@ func (c *control) newMember(owner isakmp.Owner, key xfrm.GroupKey) *groupMember 
 
 // post runs f on the control goroutine some time later; it waits for room, and
 // drops f when the device is closed.
-func (c *control) post(f func(now time.Time)) {
+func (c *control) post(f func(now time.Time)) { c.deliver(arrival{do: f}) }
+
+func (c *control) deliver(x arrival) {
 	select {
-	case c.inbox <- f: // mostly there is room, and one look is cheaper than two
+	case c.inbox <- x: // mostly there is room, and one look is cheaper than two
 		return
 	default:
 	}
 	select {
-	case c.inbox <- f:
+	case c.inbox <- x:
 	case <-c.done:
 	}
 }
@@ -95,7 +108,7 @@ func (c *control) post(f func(now time.Time)) {
 func (c *control) ask(ctx context.Context, f func(now time.Time)) bool {
 	ran := make(chan struct{})
 	select {
-	case c.inbox <- func(now time.Time) { f(now); close(ran) }:
+	case c.inbox <- arrival{do: func(now time.Time) { f(now); close(ran) }}:
 	case <-c.done:
 		return false
 	case <-ctx.Done():
@@ -137,10 +150,8 @@ func (c *control) run() {
 		// What has arrived goes first, without looking at clocks in between.
 		for range cap(c.inbox) {
 			select {
-			case f := <-c.inbox:
-				now := clock.Now()
-				f(now)
-				c.drain(now)
+			case x := <-c.inbox:
+				c.take(clock.Now(), x)
 				continue
 			default:
 			}
@@ -158,16 +169,27 @@ func (c *control) run() {
 			armed = next
 		}
 		select {
-		case f := <-c.inbox:
-			f(clock.Now())
+		case x := <-c.inbox:
+			c.take(clock.Now(), x)
 		case <-timer.C:
 			armed = time.Time{}
 			c.tick(clock.Now())
+			c.drain(clock.Now())
 		case <-c.done:
 			return
 		}
-		c.drain(clock.Now())
 	}
+}
+
+// take gives what has arrived to the machines and performs their outputs.
+func (c *control) take(now time.Time, x arrival) {
+	if d := x.datagram; d != nil {
+		c.datagram(now, d.vrf, d.local, d.remote, d.data)
+		d.release()
+	} else {
+		x.do(now)
+	}
+	c.drain(now)
 }
 
 // next is the earliest deadline of all machines.
@@ -218,12 +240,12 @@ func (c *control) drain(now time.Time) {
 			busy = true
 			c.waiting = append(c.waiting, o)
 		}
-		for len(c.waiting) > 0 && !c.durable.writing {
+		done := 0
+		for ; done < len(c.waiting) && !c.durable.writing; done++ {
 			busy = true
-			o := c.waiting[0]
-			c.waiting = c.waiting[1:]
-			c.fromKeyServer(now, o)
+			c.fromKeyServer(now, c.waiting[done])
 		}
+		c.waiting = slices.Delete(c.waiting, 0, done)
 		for _, m := range c.members {
 			for _, o := range m.machine.Drain() {
 				busy = true
@@ -240,7 +262,8 @@ func (c *control) drain(now time.Time) {
 }
 
 // datagram demultiplexes what arrived on UDP 848: exchange 33 by KEK SPI to
-// the members, 35 to the key server, all else to isakmp.
+// the members, 35 to the key server, all else to isakmp. The machines copy what
+// they keep of data, members but for a rekey that they look at for longer.
 func (c *control) datagram(now time.Time, vrf string, local, remote netip.AddrPort, data []byte) {
 	if len(data) < 28 {
 		c.isakmp.Step(now, isakmp.Datagram{VRF: vrf, Local: local, Remote: remote, Data: data}) // counted there
@@ -248,7 +271,7 @@ func (c *control) datagram(now time.Time, vrf string, local, remote netip.AddrPo
 	}
 	switch data[18] {
 	case isakmp.ExchangePush:
-		spi := [16]byte(data[:16])
+		spi, data := [16]byte(data[:16]), bytes.Clone(data)
 		for _, m := range c.members {
 			if slices.Contains(m.machine.KEKSPIs(), spi) {
 				m.machine.Step(now, member.Push{Local: local, Remote: remote, Data: data})

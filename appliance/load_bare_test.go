@@ -13,32 +13,18 @@ import (
 
 	"coterie/crypto/isakmp"
 	"coterie/crypto/keys"
-	"coterie/crypto/suite"
 )
 
-// bareClient exchanges datagrams of given lengths with the bare loop. Between
-// them it does the Diffie-Hellman of a member, so that the other processor is
-// as busy as when members register, and datagrams arrive at the same pace: what
-// runs beside a server is felt in its own time.
-func bareClient(i int, to netip.AddrPort, lengths []int, group suite.Group) error {
+// bareClient exchanges datagrams of given lengths with the bare loop, and does
+// nothing else: the loop is as busy as it can be.
+func bareClient(i int, to netip.AddrPort, lengths []int) error {
 	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	buf := make([]byte, 4096)
-	var key *suite.PrivateKey
 	for n := 0; n < len(lengths); n += 2 {
-		switch n / 2 {
-		case 1:
-			if key, err = group.GenerateKey(random(group.RandomLen())); err != nil {
-				return err
-			}
-		case 2:
-			if _, err := key.Shared(key.Public()); err != nil {
-				return err
-			}
-		}
 		// The third octet says which reply is wanted, two more its length.
 		reply := 0
 		if n+1 < len(lengths) {

@@ -341,7 +341,7 @@ func BenchmarkRegistration(b *testing.B) {
 				}
 				ksTime += ks.cpu(b) - before
 				before = bare.cpu(b)
-				if err := parallel(members, n, workers, func(i int) error { return bareClient(i, bare.to, lengths, s.policy.Group) }); err != nil {
+				if err := parallel(members, n, workers, func(i int) error { return bareClient(i, bare.to, lengths) }); err != nil {
 					b.Fatal(err)
 				}
 				bareTime += bare.cpu(b) - before

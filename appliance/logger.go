@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coterie/internal/syslog"
@@ -43,6 +44,7 @@ type logger struct {
 	counting bool           // logging count
 	events   map[*syslog.Event]modes.LogCount
 	filter   syslog.Filter
+	debugs   atomic.Bool // filter wants something
 
 	servers     []*server
 	subscribers []*subscriber
@@ -254,6 +256,7 @@ func (l *logger) debug(t syslog.Topic, levels syslog.Level, on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.filter.Set(t, levels, on)
+	l.debugs.Store(l.filter.Topics() != 0)
 }
 
 // debugging is a copy of what is being debugged.

@@ -2,7 +2,7 @@ package appliance
 
 import (
 	"net/netip"
-	"time"
+	"sync"
 
 	"coterie/netdev"
 )
@@ -39,6 +39,23 @@ func (c *control) listen(want []Socket) {
 	}
 }
 
+// datagram is one that was received. It comes from a pool: most are short, and
+// there are many.
+type datagram struct {
+	vrf           string
+	local, remote netip.AddrPort
+	data          []byte // in room, or elsewhere if it is longer
+	room          [2048]byte
+}
+
+var spareDatagrams = sync.Pool{New: func() any { return new(datagram) }}
+
+// release ends the use of d and of its data.
+func (d *datagram) release() {
+	d.data = nil
+	spareDatagrams.Put(d)
+}
+
 // read hands datagrams to the control goroutine until the socket closes.
 func (c *control) read(vrf string, conn netdev.UDPConn) {
 	buf := make([]byte, maxDatagram)
@@ -48,8 +65,10 @@ func (c *control) read(vrf string, conn netdev.UDPConn) {
 		if err != nil {
 			return
 		}
-		data := append([]byte(nil), buf[:n]...)
-		c.post(func(now time.Time) { c.datagram(now, vrf, local, remote, data) })
+		d := spareDatagrams.Get().(*datagram)
+		d.vrf, d.local, d.remote = vrf, local, remote
+		d.data = append(d.room[:0], buf[:n]...)
+		c.deliver(arrival{datagram: d})
 	}
 }
 

@@ -56,13 +56,13 @@ type authentication struct {
 }
 
 // openAuthentication decrypts message 5 or 6.
-func (sa *phaseOne) openAuthentication(msg message) (a authentication, err error) {
+func (m *Machine) openAuthentication(sa *phaseOne, msg message) (a authentication, err error) {
 	plain, ok := sa.keys.decrypt(sa.iv, msg.body)
 	if !ok {
 		return a, malformed("%d octets of ciphertext", len(msg.body))
 	}
 	a.next = sa.keys.lastBlock(msg.body)
-	if a.list, err = Payloads(msg.Next, plain); err != nil {
+	if a.list, err = m.payloads(msg.Next, plain); err != nil {
 		return a, err
 	}
 	if a.id, err = only(a.list, PayloadID); err != nil {
@@ -89,7 +89,7 @@ func (m *Machine) authenticate(sa *phaseOne, msg message, want func(id []byte) [
 		m.count.Malformed++
 		return authentication{}, false
 	}
-	a, err := sa.openAuthentication(msg)
+	a, err := m.openAuthentication(sa, msg)
 	hash := want(a.id)
 	var peer proven
 	if sa.policy.signs() {

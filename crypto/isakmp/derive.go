@@ -9,6 +9,9 @@ import (
 	"coterie/internal/secret"
 )
 
+// maxBlockLen is the longest block of a cipher here, in octets.
+const maxBlockLen = 16
+
 // keySet is what phase 1 derives (RFC 2409 section 5 and appendix B).
 //
 // What phase 1 alone needs goes with release. The schedule of the cipher, ten
@@ -122,7 +125,9 @@ func phaseOneIV(h suite.Hash, blockLen int, gxi, gxr []byte) []byte {
 // phaseTwoIV is the IV of the first message under a message ID; last is the
 // last ciphertext block of phase 1.
 func phaseTwoIV(h suite.Hash, last []byte, messageID uint32) []byte {
-	return h.Sum(last, binary.BigEndian.AppendUint32(nil, messageID))[:len(last)]
+	var id [4]byte
+	binary.BigEndian.PutUint32(id[:], messageID)
+	return h.Sum(last, id[:])[:len(last)]
 }
 
 // hashI and hashR authenticate phase 1; id is the body of the ID payload as it

@@ -26,7 +26,7 @@ type Machine struct {
 	// configured says that cfg is not merely the zero value.
 	configured bool
 	now        time.Time
-	out        []Output
+	out        env.Outputs[Output]
 	secret     secret.Bytes // of our responder cookies
 
 	timers timers
@@ -48,7 +48,8 @@ type Machine struct {
 	recoveries  []time.Time // invalid-SPI notifies within recoveryWindow
 	verdicts    pki.Cache   // of peers' certificates
 	schedules   schedules
-	weak        []string // trustpoints whose SHA-1 was warned of
+	weak        []string             // trustpoints whose SHA-1 was warned of
+	list        [MaxPayloads]Payload // of the message at hand
 
 	// Tests that reproduce recorded exchanges set these.
 	cookie           func(peer, Cookie) Cookie
@@ -138,16 +139,17 @@ func (m *Machine) configure(c Config) {
 func (m *Machine) Next() time.Time { return m.timers.next() }
 
 // Drain hands over the outputs since the last Drain, in the order in which
-// they are to be performed.
-func (m *Machine) Drain() []Output {
-	out := m.out
-	m.out = nil
-	return out
+// they are to be performed. The slice is good until the next Drain.
+func (m *Machine) Drain() []Output { return m.out.Drain() }
+
+func (m *Machine) emit(o Output) { m.out.Emit(o) }
+
+// after sets a timer of its own.
+func (m *Machine) after(d time.Duration, fire func()) *timer {
+	t := new(timer)
+	m.timers.set(t, m.now.Add(d), fire)
+	return t
 }
-
-func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
-
-func (m *Machine) after(d time.Duration, fire func()) *timer { return m.timers.set(m.now.Add(d), fire) }
 
 // send is one datagram, whole. It may be sent again: nobody changes its octets.
 func (m *Machine) send(to peer, data []byte) {
@@ -224,6 +226,12 @@ type message struct {
 }
 
 func (msg message) encrypted() bool { return msg.Flags&FlagEncryption != 0 }
+
+// payloads splits the chain of the message at hand. The list is good until the
+// next message.
+func (m *Machine) payloads(first uint8, b []byte) ([]Payload, error) {
+	return AppendPayloads(m.list[:0], first, b)
+}
 
 // find looks an SA up by both cookies and both addresses.
 func (m *Machine) find(p peer, h Header) *phaseOne {

@@ -28,7 +28,7 @@ type exchange struct {
 	taken [2][sha256.Size]byte // digests of messages not to be processed again
 	reply []byte               // our answer to the latest of them
 	wait  retransmission
-	prune *timer
+	prune timer
 }
 
 // usedIDs remembers message IDs that are over, so that a recorded message
@@ -44,44 +44,52 @@ func (u *usedIDs) add(id uint32) {
 	*u = append(*u, id)
 }
 
+// exchange is that of a message ID, nil when there is none.
+func (sa *phaseOne) exchange(id uint32) *exchange {
+	for _, x := range sa.exchanges {
+		if x.id == id {
+			return x
+		}
+	}
+	return nil
+}
+
 // newExchange makes room for an exchange whose first message has an IV; nil
 // when the SA has too many that are still going on.
 func (m *Machine) newExchange(sa *phaseOne, id uint32, kind uint8, iv []byte) *exchange {
-	if len(sa.order) >= maxExchanges {
-		i := slices.IndexFunc(sa.order, func(x *exchange) bool { return !x.ours && !x.handed })
-		if over := slices.IndexFunc(sa.order, func(x *exchange) bool { return x.over && !x.handed }); over >= 0 {
+	if len(sa.exchanges) >= maxExchanges {
+		i := slices.IndexFunc(sa.exchanges, func(x *exchange) bool { return !x.ours && !x.handed })
+		if over := slices.IndexFunc(sa.exchanges, func(x *exchange) bool { return x.over && !x.handed }); over >= 0 {
 			i = over
 		}
 		if i < 0 {
 			return nil
 		}
-		m.forget(sa.order[i])
+		m.forget(sa.exchanges[i])
 	}
 	x := &exchange{sa: sa, id: id, kind: kind, iv: iv}
-	if sa.exchanges == nil {
-		sa.exchanges = make(map[uint32]*exchange)
-	}
-	sa.exchanges[id] = x
-	sa.order = append(sa.order, x)
+	sa.exchanges = append(sa.exchanges, x)
 	return x
 }
 
 // keep holds an exchange for another keepReply, to answer duplicates.
 func (m *Machine) keep(x *exchange) {
-	m.timers.stop(x.prune)
-	x.prune = m.after(keepReply, func() { m.forget(x) })
+	fire := x.prune.fire
+	if fire == nil {
+		fire = func() { m.forget(x) }
+	}
+	m.timers.set(&x.prune, m.now.Add(keepReply), fire)
 }
 
 // forget drops an exchange without a word to its owner.
 func (m *Machine) forget(x *exchange) {
 	m.stopRetransmission(&x.wait)
-	m.timers.stop(x.prune)
-	if x.sa.exchanges[x.id] == x {
-		delete(x.sa.exchanges, x.id)
-		x.sa.order = slices.DeleteFunc(x.sa.order, func(y *exchange) bool { return y == x })
+	m.timers.stop(&x.prune)
+	if i := slices.Index(x.sa.exchanges, x); i >= 0 {
+		x.sa.exchanges = slices.Delete(x.sa.exchanges, i, i+1)
 		x.sa.used.add(x.id)
-		if len(x.sa.order) == 0 { // an idle SA is small
-			x.sa.exchanges, x.sa.order = nil, nil
+		if len(x.sa.exchanges) == 0 { // an idle SA is small
+			x.sa.exchanges = nil
 		}
 	}
 	m.disown(x)
@@ -138,7 +146,7 @@ func (m *Machine) receivePhaseTwo(p peer, msg message) {
 		m.count.Malformed++
 		return
 	}
-	x := sa.exchanges[msg.MessageID]
+	x := sa.exchange(msg.MessageID)
 	switch {
 	case x == nil && slices.Contains(sa.used, msg.MessageID):
 		m.count.Duplicates++
@@ -185,7 +193,7 @@ func (m *Machine) open(sa *phaseOne, iv []byte, msg message) (list []Payload, ch
 	if !ok {
 		return nil, nil, false
 	}
-	list, err := Payloads(msg.Next, plain)
+	list, err := m.payloads(msg.Next, plain)
 	if err != nil {
 		return nil, nil, false
 	}
@@ -220,7 +228,7 @@ func (m *Machine) continueExchange(in Exchange2) {
 		fail(ReasonSAGone)
 		return
 	}
-	x := sa.exchanges[in.MessageID]
+	x := sa.exchange(in.MessageID)
 	if x == nil {
 		if x = m.newExchange(sa, in.MessageID, in.Exchange, phaseTwoIV(sa.keys.hash, sa.last, in.MessageID)); x == nil {
 			fail(ReasonBusy)
@@ -249,7 +257,7 @@ func (m *Machine) continueExchange(in Exchange2) {
 		m.keep(x)
 		return
 	}
-	m.timers.stop(x.prune)
+	m.timers.stop(&x.prune)
 	m.transmit(&x.wait, sa, x.reply,
 		func() bool { return x.handed },
 		func() {
@@ -306,5 +314,5 @@ func (m *Machine) exchange(id SAID, messageID uint32) *exchange {
 	if sa == nil || sa.state != complete {
 		return nil
 	}
-	return sa.exchanges[messageID]
+	return sa.exchange(messageID)
 }

@@ -127,7 +127,7 @@ func (m *Machine) receiveFragment(p peer, h Header, body []byte) {
 		m.count.FragmentsDropped++
 		return
 	}
-	list, err := Payloads(PayloadFragment, body)
+	list, err := m.payloads(PayloadFragment, body)
 	if err != nil || len(list) != 1 {
 		m.count.FragmentsDropped++
 		return

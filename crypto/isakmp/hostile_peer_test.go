@@ -131,7 +131,7 @@ func TestUnauthenticatedInEveryState(t *testing.T) {
 					text := fmt.Sprint(len(m.byCookies), len(m.byID), len(m.jobs))
 					for _, sa := range m.all() {
 						text += fmt.Sprintf(" %v %v %x %d %v", sa.state, sa.dead, sa.last, len(sa.exchanges), sa.expires)
-						for _, x := range sa.order {
+						for _, x := range sa.exchanges {
 							text += fmt.Sprint(" ", x.handed, x.over)
 						}
 						if sa.negotiation != nil {

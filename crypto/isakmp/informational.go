@@ -25,7 +25,7 @@ func (m *Machine) receiveInformational(p peer, msg message) {
 		m.count.Malformed++
 		return
 	}
-	if x := sa.exchanges[msg.MessageID]; x != nil {
+	if x := sa.exchange(msg.MessageID); x != nil {
 		if !m.repeated(x, msg) {
 			m.count.Malformed++
 		}
@@ -73,7 +73,7 @@ func (m *Machine) noteHint(p peer, msg message) {
 	if sa == nil || sa.peer != p {
 		return
 	}
-	list, err := Payloads(msg.Next, msg.body)
+	list, err := m.payloads(msg.Next, msg.body)
 	if err != nil {
 		return
 	}
@@ -116,7 +116,7 @@ func (m *Machine) notified(x *exchange, body []byte) {
 		out := Notified{SA: sa.lend(), Type: n.Type, Data: n.Data}
 		if len(n.Data) == 4 {
 			id := binary.BigEndian.Uint32(n.Data)
-			if about := sa.exchanges[id]; about != nil && about.ours {
+			if about := sa.exchange(id); about != nil && about.ours {
 				out.Owner, out.MessageID = about.owner, id
 			} else if slices.Contains(sa.used, id) { // about one long over
 				out.MessageID = id
@@ -144,9 +144,7 @@ func (m *Machine) responderLifetime(sa *phaseOne, n Notify) {
 		case a.Type == attrLifeDuration && kind == lifeSeconds && v > 0 && v < uint64(DefaultLifetime/time.Second):
 			end := sa.created.Add(time.Duration(v) * time.Second)
 			if end.After(m.now) && end.Before(sa.expires) {
-				sa.expires = end
-				m.timers.stop(sa.limit)
-				sa.limit = m.timers.set(end, func() { m.remove(sa, ReasonSAGone, true) })
+				m.expireAt(sa, end)
 			}
 		}
 	}
@@ -177,7 +175,7 @@ func (sa *phaseOne) spi() []byte { return append(sa.icookie[:], sa.rcookie[:]...
 // informational builds exchange 5 around one payload.
 func (m *Machine) informational(sa *phaseOne, p Payload) []byte {
 	id := m.env.Uint32()
-	for id == 0 || sa.exchanges[id] != nil || slices.Contains(sa.used, id) {
+	for id == 0 || sa.exchange(id) != nil || slices.Contains(sa.used, id) {
 		id = m.env.Uint32()
 	}
 	_, chain, err := AppendChain(nil, p)

@@ -14,6 +14,7 @@ type dhResult struct {
 // beginMainMode sends message 1: HDR, SA, VIDs.
 func (m *Machine) beginMainMode(a *attempt, policies []Policy, cred credentials) {
 	sa := m.newPhaseOne(a.peer, true)
+	m.timers.set(&sa.limit, m.now.Add(negotiationLimit), func() { m.failPhaseOne(sa) })
 	copy(sa.icookie[:], m.env.Bytes(len(sa.icookie)))
 	sa.attempt, a.sa = a, sa
 	sa.offers, sa.cred, sa.doi = policies, cred, m.cfg.PhaseOneDOI
@@ -38,7 +39,7 @@ func (m *Machine) sendAwaiting(sa *phaseOne, data []byte) {
 
 // receiveSecond takes message 2, HDR, SA, VIDs, and computes our public value.
 func (m *Machine) receiveSecond(sa *phaseOne, msg message) {
-	list, err := Payloads(msg.Next, msg.body)
+	list, err := m.payloads(msg.Next, msg.body)
 	if err != nil || msg.encrypted() {
 		m.count.Malformed++
 		return
@@ -100,7 +101,7 @@ func (sa *phaseOne) exchangeKeys(public, nonce []byte) []Payload {
 
 // receiveFourth takes message 4, HDR, KE, Nr, CERTREQs, and computes g^xy.
 func (m *Machine) receiveFourth(sa *phaseOne, msg message) {
-	ke, nonce, list, err := keyExchange(sa.policy.Group, msg)
+	ke, nonce, list, err := m.keyExchange(sa.policy.Group, msg)
 	if err != nil {
 		m.count.Malformed++
 		return
@@ -161,11 +162,11 @@ func (m *Machine) receiveSixth(sa *phaseOne, msg message) {
 }
 
 // keyExchange reads message 3 or 4.
-func keyExchange(g suite.Group, msg message) (ke, nonce []byte, list []Payload, err error) {
+func (m *Machine) keyExchange(g suite.Group, msg message) (ke, nonce []byte, list []Payload, err error) {
 	if msg.encrypted() {
 		return nil, nil, nil, malformed("encrypted key exchange")
 	}
-	if list, err = Payloads(msg.Next, msg.body); err != nil {
+	if list, err = m.payloads(msg.Next, msg.body); err != nil {
 		return nil, nil, nil, err
 	}
 	if ke, err = only(list, PayloadKE); err != nil {

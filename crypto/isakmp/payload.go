@@ -46,7 +46,10 @@ type Payload struct {
 // Payloads splits a chain that starts with a payload of type first. Octets
 // behind the last payload are padding and are ignored; ChainLen tells how many
 // belong to payloads. Types it does not know are kept.
-func Payloads(first uint8, b []byte) ([]Payload, error) {
+func Payloads(first uint8, b []byte) ([]Payload, error) { return AppendPayloads(nil, first, b) }
+
+// AppendPayloads is Payloads behind a list, for callers that bring its memory.
+func AppendPayloads(list []Payload, first uint8, b []byte) ([]Payload, error) {
 	n := 0
 	for next, rest := first, b; next != PayloadNone; n++ {
 		if n == MaxPayloads {
@@ -58,10 +61,7 @@ func Payloads(first uint8, b []byte) ([]Payload, error) {
 		}
 		next, rest = following, rest[len(raw):]
 	}
-	if n == 0 {
-		return nil, nil
-	}
-	list := make([]Payload, 0, n)
+	list = slices.Grow(list, n)
 	for next := first; next != PayloadNone; {
 		raw, following, _ := readPayload(next, b)
 		list = append(list, Payload{next, raw[genericLen:], raw})

@@ -1,6 +1,7 @@
 package isakmp
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"slices"
 	"time"
@@ -73,7 +74,7 @@ type phaseOne struct {
 	created          time.Time
 	doneSerial       uint64 // order of completion, among the serials
 	expires          time.Time
-	limit            *timer // negotiationLimit, then the lifetime
+	limit            timer // negotiationLimit, then the lifetime
 
 	attempt      *attempt // of an initiator that waits
 	*negotiation          // nil once established
@@ -83,7 +84,7 @@ type phaseOne struct {
 	taken [2][sha256.Size]byte // digests of the last messages taken, latest first
 	reply []byte               // a responder's answer to the latest
 	wait  retransmission
-	prune *timer
+	prune timer
 
 	// The finished SA.
 	keys         *keySet
@@ -96,10 +97,10 @@ type phaseOne struct {
 	dpd          bool // the peer sent the Vendor ID of DPD
 	fragments    bool // both sides take IKE fragments
 	heard        time.Time
-	suspect      bool // an exchange over it found no answer
-	exchanges    map[uint32]*exchange
-	order        []*exchange // by creation
+	suspect      bool        // an exchange over it found no answer
+	exchanges    []*exchange // by creation, at most maxExchanges
 	used         usedIDs
+	prf          func(parts ...[]byte) []byte // that lend has lent
 	probe        probe
 }
 
@@ -118,15 +119,16 @@ type negotiation struct {
 	fragmentVendor []byte // as the peer sent it
 }
 
+// newPhaseOne begins an SA; its limit is the caller's to set.
 func (m *Machine) newPhaseOne(p peer, initiator bool) *phaseOne {
 	m.lastSerial++
-	sa := &phaseOne{peer: p, serial: m.lastSerial, initiator: initiator, created: m.now, heard: m.now, negotiation: new(negotiation)}
-	sa.limit = m.after(negotiationLimit, func() { m.failPhaseOne(sa) })
-	return sa
+	return &phaseOne{peer: p, serial: m.lastSerial, initiator: initiator, created: m.now, heard: m.now, negotiation: new(negotiation)}
 }
 
 func (m *Machine) setState(sa *phaseOne, s state) {
-	m.debugf("ISAKMP:(%d):Old State = %v  New State = %v", sa.id, sa.state, s)
+	if m.env.Debugging() { // five times for each SA
+		m.debugf("ISAKMP:(%d):Old State = %v  New State = %v", sa.id, sa.state, s)
+	}
 	sa.state = s
 }
 
@@ -136,47 +138,66 @@ func (sa *phaseOne) take(msg message) {
 	sa.reply = nil
 }
 
+// header is that of a message of n octets.
+func (sa *phaseOne) header(exchange, flags uint8, messageID uint32, first uint8, n int) Header {
+	return Header{
+		InitiatorCookie: sa.icookie, ResponderCookie: sa.rcookie, Next: first, Version: Version,
+		Exchange: exchange, Flags: flags, MessageID: messageID, Length: uint32(n),
+	}
+}
+
 // message builds a datagram; body is the payload chain, encrypted already when
 // the flag says so.
 func (sa *phaseOne) message(exchange, flags uint8, messageID uint32, first uint8, body []byte) []byte {
-	h := Header{
-		InitiatorCookie: sa.icookie, ResponderCookie: sa.rcookie, Next: first, Version: Version,
-		Exchange: exchange, Flags: flags, MessageID: messageID, Length: uint32(HeaderLen + len(body)),
+	n := HeaderLen + len(body)
+	return append(sa.header(exchange, flags, messageID, first, n).Append(make([]byte, 0, n)), body...)
+}
+
+// chained is a chain of payloads behind room for the header.
+func chained(list []Payload) (first uint8, data []byte) {
+	n := HeaderLen
+	for _, p := range list {
+		n += genericLen + len(p.Body)
 	}
-	return append(h.Append(make([]byte, 0, HeaderLen+len(body))), body...)
+	first, data, err := AppendChain(make([]byte, HeaderLen, n+maxBlockLen), list...)
+	if err != nil {
+		panic("isakmp: " + err.Error()) // nothing of ours is that long
+	}
+	return first, data
 }
 
 // plain builds a message of phase 1 before there are keys.
 func (sa *phaseOne) plain(list ...Payload) []byte {
-	first, body, err := AppendChain(nil, list...)
-	if err != nil {
-		panic("isakmp: " + err.Error()) // nothing of ours is that long
-	}
-	return sa.message(ExchangeMainMode, 0, 0, first, body)
+	first, data := chained(list)
+	sa.header(ExchangeMainMode, 0, 0, first, len(data)).Append(data[:0])
+	return data
 }
 
 // sealed encrypts a message of phase 1 and moves its IV on.
 func (sa *phaseOne) sealed(list ...Payload) []byte {
-	first, body, err := AppendChain(nil, list...)
-	if err != nil {
-		panic("isakmp: " + err.Error()) // nothing of ours is that long
-	}
-	data, last := sa.encrypted(ExchangeMainMode, 0, first, body, sa.iv)
-	sa.iv = last
+	first, data := chained(list)
+	sa.iv = sa.encryptMessage(&data, ExchangeMainMode, 0, first, sa.iv)
 	return data
 }
 
-// encrypted builds a datagram whose payload chain it pads with zeros and
-// encrypts, and returns the last block, which is the IV of the next message.
-func (sa *phaseOne) encrypted(exchange uint8, messageID uint32, first uint8, chain, iv []byte) (data, last []byte) {
-	n := HeaderLen + sa.keys.padded(len(chain))
-	h := Header{
-		InitiatorCookie: sa.icookie, ResponderCookie: sa.rcookie, Next: first, Version: Version,
-		Exchange: exchange, Flags: FlagEncryption, MessageID: messageID, Length: uint32(n),
-	}
-	data = append(h.Append(make([]byte, 0, n)), chain...)[:n]
-	sa.keys.encryptBlocks(iv, data[HeaderLen:])
-	return data, sa.keys.lastBlock(data)
+// encrypted builds a datagram out of a payload chain, and returns the IV of the
+// next message.
+func (sa *phaseOne) encrypted(exchange uint8, messageID uint32, first uint8, chain, iv []byte) (data, next []byte) {
+	data = append(make([]byte, HeaderLen, HeaderLen+sa.keys.padded(len(chain))), chain...)
+	next = sa.encryptMessage(&data, exchange, messageID, first, iv)
+	return data, next
+}
+
+// encryptMessage pads a chain behind room for the header with zeros, encrypts
+// it and puts the header in front. The IV of the next message is the last block:
+// it aliases the message.
+func (sa *phaseOne) encryptMessage(data *[]byte, exchange uint8, messageID uint32, first uint8, iv []byte) (next []byte) {
+	n := HeaderLen + sa.keys.padded(len(*data)-HeaderLen)
+	b := append(*data, make([]byte, n-len(*data))...)
+	sa.header(exchange, FlagEncryption, messageID, first, n).Append(b[:0])
+	sa.keys.encryptBlocks(iv, b[HeaderLen:])
+	*data = b
+	return b[n-sa.keys.cipher.BlockLen():]
 }
 
 // NewID takes a conn-id: SAs of rekeys are numbered together with those of
@@ -217,20 +238,21 @@ func (m *Machine) derive(sa *phaseOne, gxy []byte) bool {
 func (m *Machine) establish(sa *phaseOne) {
 	m.halfOpen.remove(sa)
 	m.stopRetransmission(&sa.wait)
-	sa.last = sa.iv
+	sa.last = bytes.Clone(sa.iv) // not the whole message that it is part of
 	sa.heard = m.now
 	m.lastSerial++
 	sa.doneSerial = m.lastSerial
 	if life := m.now.Add(sa.policy.Lifetime); sa.expires.IsZero() || life.Before(sa.expires) {
 		sa.expires = life
 	}
-	m.timers.stop(sa.limit)
-	sa.limit = m.timers.set(sa.expires, func() { m.remove(sa, ReasonSAGone, true) })
-	sa.prune = m.after(keepReply, func() { sa.reply = nil })
+	m.expireAt(sa, sa.expires)
+	m.timers.set(&sa.prune, m.now.Add(keepReply), func() { sa.reply = nil })
 	sa.dh.Wipe()
 	sa.keys.release()
 	sa.negotiation = nil
-	m.debugf("ISAKMP:(%d):SA has been authenticated with %v", sa.id, sa.remote.Addr().Unmap())
+	if m.env.Debugging() {
+		m.debugf("ISAKMP:(%d):SA has been authenticated with %v", sa.id, sa.remote.Addr().Unmap())
+	}
 	m.setState(sa, complete)
 
 	list := append(m.established[sa.peer], sa)
@@ -248,17 +270,25 @@ func (m *Machine) establish(sa *phaseOne) {
 	m.connected(sa)
 }
 
+// expireAt sets the end of a finished SA.
+func (m *Machine) expireAt(sa *phaseOne, end time.Time) {
+	sa.expires = end
+	m.timers.set(&sa.limit, end, func() { m.remove(sa, ReasonSAGone, true) })
+}
+
 // lend is the SA as the layers above see it.
 func (sa *phaseOne) lend() SA {
-	return SA{
-		ID: sa.id, Initiator: sa.initiator, VRF: sa.vrf, Local: sa.local, Remote: sa.remote, Peer: sa.peerID,
-		Certificate: sa.certificate, Capabilities: sa.capabilities, Foreign: !sa.ours,
-		PRF: func(parts ...[]byte) []byte {
+	if sa.prf == nil {
+		sa.prf = func(parts ...[]byte) []byte {
 			if sa.dead { // no HASH of it is right any more
 				return nil
 			}
 			return sa.keys.hash.HMAC(sa.keys.a.Reveal(), parts...)
-		},
+		}
+	}
+	return SA{
+		ID: sa.id, Initiator: sa.initiator, VRF: sa.vrf, Local: sa.local, Remote: sa.remote, Peer: sa.peerID,
+		Certificate: sa.certificate, Capabilities: sa.capabilities, Foreign: !sa.ours, PRF: sa.prf,
 	}
 }
 
@@ -288,8 +318,8 @@ func (m *Machine) remove(sa *phaseOne, reason string, tell bool) {
 	m.halfOpen.remove(sa)
 	m.fragments.forget(m, sa)
 	m.stopRetransmission(&sa.wait)
-	m.timers.stop(sa.limit)
-	m.timers.stop(sa.prune)
+	m.timers.stop(&sa.limit)
+	m.timers.stop(&sa.prune)
 	m.timers.stop(sa.probe.timer)
 	delete(m.jobs, sa.job)
 	delete(m.byCookies, cookies{sa.icookie, sa.rcookie})
@@ -305,7 +335,7 @@ func (m *Machine) remove(sa *phaseOne, reason string, tell bool) {
 	if sa.state != rMM2 { // nobody in particular, maybe many of them
 		m.debugf("ISAKMP:(%d):deleting SA reason %q state (%s) %s (peer %v)", sa.id, reason, sa.role(), sa.state.screen(), sa.remote.Addr().Unmap())
 	}
-	for _, x := range slices.Clone(sa.order) {
+	for _, x := range slices.Clone(sa.exchanges) {
 		m.endExchange(x, reason)
 	}
 	if sa.state == complete {

@@ -89,7 +89,8 @@ func parsePolicy(t Transform) (Policy, bool) {
 	if t.ID != transformKeyIKE {
 		return Policy{}, false
 	}
-	values := make(map[uint16]uint64)
+	var values [attrKeyLength + 1]uint64
+	var given [attrKeyLength + 1]bool
 	lifeType := uint64(lifeSeconds)
 	for _, a := range t.Attributes {
 		v, ok := a.Uint()
@@ -108,17 +109,17 @@ func parsePolicy(t Transform) (Policy, bool) {
 		default:
 			return Policy{}, false
 		}
-		if _, twice := values[a.Type]; twice {
+		if given[a.Type] {
 			return Policy{}, false
 		}
-		values[a.Type] = v
+		values[a.Type], given[a.Type] = v, true
 	}
 	auth, curve, ok := byMethod(values[attrAuth])
 	if !ok || lifeType != lifeSeconds && lifeType != lifeKilobytes {
 		return Policy{}, false
 	}
 	p := Policy{Auth: auth, Curve: curve, Group: suite.Group(values[attrGroup]), Lifetime: DefaultLifetime}
-	bits, sized := values[attrKeyLength]
+	bits, sized := values[attrKeyLength], given[attrKeyLength]
 	switch values[attrEncryption] {
 	case encryptionDES:
 		p.Cipher = suite.DES
@@ -128,7 +129,14 @@ func parsePolicy(t Transform) (Policy, bool) {
 		if !sized {
 			bits = 128
 		}
-		p.Cipher = map[uint64]suite.Cipher{128: suite.AES128, 192: suite.AES192, 256: suite.AES256}[bits]
+		switch bits {
+		case 128:
+			p.Cipher = suite.AES128
+		case 192:
+			p.Cipher = suite.AES192
+		case 256:
+			p.Cipher = suite.AES256
+		}
 		sized = false
 	}
 	for h, n := range hashNumbers { // at most one matches
@@ -139,10 +147,10 @@ func parsePolicy(t Transform) (Policy, bool) {
 	if values[attrGroup] > 0xffff || sized || !p.Cipher.Known() || !p.Hash.Known() || !p.Group.Known() {
 		return Policy{}, false
 	}
-	if kind, ok := values[attrGroupType]; ok && (kind == groupTypeECP) != p.Group.ECP() || kind > groupTypeECP {
+	if kind := values[attrGroupType]; given[attrGroupType] && (kind == groupTypeECP) != p.Group.ECP() || kind > groupTypeECP {
 		return Policy{}, false
 	}
-	if seconds, ok := values[attrLifeDuration]; ok {
+	if seconds := values[attrLifeDuration]; given[attrLifeDuration] {
 		if seconds == 0 {
 			return Policy{}, false
 		}

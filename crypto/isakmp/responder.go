@@ -71,7 +71,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 		}
 		return
 	}
-	list, err := Payloads(msg.Next, msg.body)
+	list, err := m.payloads(msg.Next, msg.body)
 	if err != nil || msg.encrypted() {
 		m.count.Malformed++
 		return
@@ -116,8 +116,7 @@ func (m *Machine) receiveFirst(p peer, msg message) {
 	m.vendors(sa, list)
 	sa.take(msg)
 	sa.reply = sa.plain(append([]Payload{{Type: PayloadSA, Body: answerBody}}, m.announcements(sa, true)...)...)
-	m.timers.stop(sa.limit)
-	sa.limit = m.after(halfOpenLife, func() { m.remove(sa, ReasonStalled, false) })
+	m.timers.set(&sa.limit, m.now.Add(halfOpenLife), func() { m.remove(sa, ReasonStalled, false) })
 	m.byCookies[cookies{sa.icookie, sa.rcookie}] = sa
 	for _, old := range m.halfOpen.add(sa) {
 		m.count.HalfOpenEvicted++
@@ -153,7 +152,8 @@ func (m *Machine) responderCookie(p peer, icookie Cookie) Cookie {
 		return m.cookie(p, icookie)
 	}
 	src := p.remote.Addr().As16()
-	in := binary.BigEndian.AppendUint16(src[:], p.remote.Port())
+	in := append(make([]byte, 0, len(src)+2+len(icookie)+8), src[:]...)
+	in = binary.BigEndian.AppendUint16(in, p.remote.Port())
 	in = append(in, icookie[:]...)
 	in = binary.BigEndian.AppendUint64(in, uint64(m.now.Unix()/60))
 	return Cookie(suite.SHA256.HMAC(m.secret.Reveal(), in)[:8])
@@ -178,7 +178,7 @@ func (m *Machine) rejectOffer(p peer, msg message) {
 // receiveThird takes message 3, HDR, KE, Ni, CERTREQs. Its sender has returned our cookie
 // from the address it went to, so it may cost us two exponentiations.
 func (m *Machine) receiveThird(sa *phaseOne, msg message) {
-	ke, nonce, list, err := keyExchange(sa.policy.Group, msg)
+	ke, nonce, list, err := m.keyExchange(sa.policy.Group, msg)
 	if err != nil {
 		m.count.Malformed++
 		return
@@ -218,8 +218,7 @@ func (m *Machine) sendFourth(sa *phaseOne, result any) {
 		m.remove(sa, ReasonStalled, false)
 		return
 	}
-	m.timers.stop(sa.limit)
-	sa.limit = m.after(halfOpenLife, func() { m.failPhaseOne(sa) })
+	m.timers.set(&sa.limit, m.now.Add(halfOpenLife), func() { m.failPhaseOne(sa) })
 	m.setState(sa, rMM4)
 	sa.reply = sa.plain(sa.exchangeKeys(sa.gxr, sa.nr)...)
 	m.sendSA(sa, sa.reply)

@@ -40,7 +40,8 @@ func (m *Machine) transmit(r *retransmission, sa *phaseOne, data []byte, paused 
 			r.start = m.now.Add(-time.Duration(r.sent-1) * retransmitInterval)
 			at = m.now.Add(retransmitInterval)
 		}
-		r.timer = m.timers.set(at, fire)
+		r.timer = new(timer)
+		m.timers.set(r.timer, at, fire)
 	}
 	fire = func() {
 		r.timer = nil

@@ -1,6 +1,10 @@
 package isakmp
 
-import "golang.org/x/crypto/cryptobyte"
+import (
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+)
 
 // Security Association, Proposal and Transform (RFC 2408 sections 3.4 to 3.6).
 //
@@ -50,7 +54,8 @@ func ParseSA(body []byte) (SAPayload, error) {
 	if !s.ReadUint32(&sa.DOI) || !s.ReadUint32(&sa.Situation) {
 		return SAPayload{}, malformed("SA payload of %d octets", len(body))
 	}
-	proposals, err := chainOf(PayloadProposal, s)
+	var room [1]Payload // of what everybody sends
+	proposals, err := chainOf(room[:0], PayloadProposal, s)
 	if err != nil {
 		return SAPayload{}, err
 	}
@@ -76,13 +81,15 @@ func parseProposal(body []byte) (Proposal, error) {
 		!s.ReadBytes(&p.SPI, int(spiSize)) {
 		return Proposal{}, malformed("proposal of %d octets", len(body))
 	}
-	transforms, err := chainOf(PayloadTransform, s)
+	var room [8]Payload // of what most send
+	transforms, err := chainOf(room[:0], PayloadTransform, s)
 	if err != nil {
 		return Proposal{}, err
 	}
 	if len(transforms) != int(count) {
 		return Proposal{}, malformed("%d transforms, %d announced", len(transforms), count)
 	}
+	p.Transforms = slices.Grow(p.Transforms, len(transforms))
 	for _, raw := range transforms {
 		t, err := parseTransform(raw.Body)
 		if err != nil {
@@ -105,12 +112,12 @@ func parseTransform(body []byte) (Transform, error) {
 	return t, err
 }
 
-// chainOf reads a chain of one payload type that fills b exactly.
-func chainOf(t uint8, b []byte) ([]Payload, error) {
+// chainOf reads a chain of one payload type that fills b exactly, into list.
+func chainOf(list []Payload, t uint8, b []byte) ([]Payload, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	list, err := Payloads(t, b)
+	list, err := AppendPayloads(list, t, b)
 	if err != nil {
 		return nil, err
 	}

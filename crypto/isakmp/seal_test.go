@@ -30,7 +30,7 @@ func sealAgain(w *wire, next Send, change func(rest []byte) []byte) []byte {
 		return sa.message(h.Exchange, h.Flags, 0, h.Next, sa.keys.encrypt(sa.iv, change(bytes.Clone(plain))))
 	}
 	iv := phaseTwoIV(sa.keys.hash, sa.last, h.MessageID)
-	if x := sa.exchanges[h.MessageID]; x != nil {
+	if x := sa.exchange(h.MessageID); x != nil {
 		iv = x.iv
 	}
 	plain, ok := sa.keys.decrypt(iv, body)

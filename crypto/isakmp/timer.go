@@ -6,12 +6,12 @@ import (
 )
 
 // A timer calls fire once when at has come. Timers of one moment fire in the
-// order in which they were set.
+// order in which they were set. The zero value is not set.
 type timer struct {
-	at    time.Time
-	seq   uint64
-	index int // in the heap; -1 when not in it
-	fire  func()
+	at   time.Time
+	seq  uint64
+	slot int // in the heap, from 1; 0 when not in it
+	fire func()
 }
 
 type timers struct {
@@ -19,17 +19,22 @@ type timers struct {
 	seq  uint64
 }
 
-func (t *timers) set(at time.Time, fire func()) *timer {
+// set sets a timer, or sets it anew.
+func (t *timers) set(x *timer, at time.Time, fire func()) {
 	t.seq++
-	x := &timer{at: at, seq: t.seq, fire: fire}
-	heap.Push(&t.heap, x)
-	return x
+	x.at, x.seq, x.fire = at, t.seq, fire
+	if x.slot == 0 {
+		heap.Push(&t.heap, x)
+	} else {
+		heap.Fix(&t.heap, x.slot-1)
+	}
 }
 
 // stop is safe on nil and on a timer that has fired.
 func (t *timers) stop(x *timer) {
-	if x != nil && x.index >= 0 {
-		heap.Remove(&t.heap, x.index)
+	if x != nil && x.slot != 0 {
+		heap.Remove(&t.heap, x.slot-1)
+		x.fire = nil
 	}
 }
 
@@ -60,18 +65,18 @@ func (h timerHeap) Less(i, j int) bool {
 }
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
+	h[i].slot, h[j].slot = i+1, j+1
 }
 func (h *timerHeap) Push(x any) {
 	t := x.(*timer)
-	t.index = len(*h)
 	*h = append(*h, t)
+	t.slot = len(*h)
 }
 func (h *timerHeap) Pop() any {
 	old := *h
 	t := old[len(old)-1]
 	old[len(old)-1] = nil
 	*h = old[:len(old)-1]
-	t.index = -1
+	t.slot = 0
 	return t
 }

@@ -28,7 +28,7 @@ func takesFragments(body []byte) bool {
 
 // ownVendor is our Vendor ID with a capability mask.
 func ownVendor(capabilities uint32) []byte {
-	return binary.BigEndian.AppendUint32(bytes.Clone(vendorCoterie), capabilities)
+	return binary.BigEndian.AppendUint32(vendorCoterie[:len(vendorCoterie):len(vendorCoterie)], capabilities)
 }
 
 // parseOwnVendor reads the capability mask out of our Vendor ID. A later
@@ -44,14 +44,16 @@ func parseOwnVendor(body []byte) (capabilities uint32, ok bool) {
 // announcements are the Vendor IDs that we send; to answer a peer, only those
 // that it sent too.
 func (m *Machine) announcements(sa *phaseOne, answer bool) []Payload {
-	var list []Payload
+	list := make([]Payload, 0, 3)
 	add := func(wanted bool, body []byte) {
 		if wanted {
 			list = append(list, Payload{Type: PayloadVendor, Body: body})
 		}
 	}
 	add(!answer || sa.dpd, vendorDPD)
-	add(m.cfg.Capabilities != 0 && (!answer || sa.ours), ownVendor(m.cfg.Capabilities))
+	if m.cfg.Capabilities != 0 && (!answer || sa.ours) {
+		add(true, ownVendor(m.cfg.Capabilities))
+	}
 	if m.cfg.Fragmentation && !answer {
 		add(true, binary.BigEndian.AppendUint32(bytes.Clone(vendorFragmentation), fragmentsMainMode))
 	}

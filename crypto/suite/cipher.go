@@ -17,7 +17,8 @@ type cipherInfo struct {
 	long    string // `show crypto isakmp policy`
 }
 
-var ciphers = map[Cipher]cipherInfo{
+// ciphers is indexed by Cipher; what is not listed is zero.
+var ciphers = [256]cipherInfo{
 	DES:       {"DES", "des", "des-cbc", 8, 56, des.BlockSize, "DES - Data Encryption Standard (56 bit keys)."},
 	TripleDES: {"3DES", "3des", "3des-cbc", 24, 168, des.BlockSize, "Three key triple DES"},
 	AES128:    {"AES", "aes", "aes 128", 16, 128, aes.BlockSize, "AES - Advanced Encryption Standard (128 bit keys)."},
@@ -29,7 +30,7 @@ var ciphers = map[Cipher]cipherInfo{
 func Ciphers() []Cipher { return []Cipher{DES, TripleDES, AES128, AES192, AES256} }
 
 // Known tells a cipher of this package from any other number.
-func (c Cipher) Known() bool { _, ok := ciphers[c]; return ok }
+func (c Cipher) Known() bool { return ciphers[c].keyLen != 0 }
 
 // KeyLen is the length of the key in octets, DES parity bits included.
 func (c Cipher) KeyLen() int { return ciphers[c].keyLen }
@@ -70,8 +71,8 @@ func ParseCipher(words string) (Cipher, bool) {
 
 // NewBlock keys the cipher; key has KeyLen octets.
 func (c Cipher) NewBlock(key []byte) (cipher.Block, error) {
-	i, ok := ciphers[c]
-	if !ok {
+	i := ciphers[c]
+	if !c.Known() {
 		return nil, fmt.Errorf("unknown cipher %d", uint8(c))
 	}
 	if len(key) != i.keyLen {

@@ -26,7 +26,8 @@ type groupInfo struct {
 	field int // octets of a coordinate
 }
 
-var groups = map[Group]groupInfo{
+// groups is indexed by Group; what is not listed is zero.
+var groups = [...]groupInfo{
 	1:  {bits: 768, modp: prime1},
 	2:  {bits: 1024, modp: prime2},
 	5:  {bits: 1536, modp: prime5},
@@ -38,17 +39,25 @@ var groups = map[Group]groupInfo{
 	21: {bits: 521, curve: ecdh.P521(), field: 66},
 }
 
+// info is what is known of a group, nothing of one that is not listed.
+func (g Group) info() groupInfo {
+	if int(g) < len(groups) {
+		return groups[g]
+	}
+	return groupInfo{}
+}
+
 // Groups lists every group by number.
 func Groups() []Group { return []Group{1, 2, 5, 14, 15, 16, 19, 20, 21} }
 
 // Known tells a group of this package from any other number.
-func (g Group) Known() bool { _, ok := groups[g]; return ok }
+func (g Group) Known() bool { return g.info().bits != 0 }
 
 // Bits is the size of the prime or of the curve.
-func (g Group) Bits() int { return groups[g].bits }
+func (g Group) Bits() int { return g.info().bits }
 
 // ECP tells groups 19, 20 and 21.
-func (g Group) ECP() bool { return groups[g].curve != nil }
+func (g Group) ECP() bool { return g.info().curve != nil }
 
 // Weak tells groups 1, 2 and 5.
 func (g Group) Weak() bool { return g == 1 || g == 2 || g == 5 }
@@ -59,7 +68,7 @@ func (g Group) String() string { return fmt.Sprintf("#%d (%d bit)", uint16(g), g
 // PublicLen is the length of a KE payload body in octets: the prime's length,
 // or both coordinates without a form octet (RFC 5903 section 7).
 func (g Group) PublicLen() int {
-	i := groups[g]
+	i := g.info()
 	if i.curve != nil {
 		return 2 * i.field
 	}
@@ -69,7 +78,7 @@ func (g Group) PublicLen() int {
 // SharedLen is the length of g^xy in octets: the prime's, or that of the X
 // coordinate.
 func (g Group) SharedLen() int {
-	i := groups[g]
+	i := g.info()
 	if i.curve != nil {
 		return i.field
 	}
@@ -78,7 +87,7 @@ func (g Group) SharedLen() int {
 
 // RandomLen is how many random octets GenerateKey takes.
 func (g Group) RandomLen() int {
-	i := groups[g]
+	i := g.info()
 	if i.curve != nil {
 		return i.field
 	}
@@ -96,8 +105,8 @@ type PrivateKey struct {
 // GenerateKey makes a key of RandomLen random octets and nothing else: the
 // same octets give the same key. It is slow (an exponentiation).
 func (g Group) GenerateKey(random []byte) (*PrivateKey, error) {
-	i, ok := groups[g]
-	if !ok {
+	i := g.info()
+	if i.bits == 0 {
 		return nil, fmt.Errorf("unknown Diffie-Hellman group %d", uint16(g))
 	}
 	if len(random) != g.RandomLen() {
@@ -131,7 +140,7 @@ func (k *PrivateKey) Public() []byte { return append([]byte(nil), k.public...) }
 // Shared is g^xy of SharedLen octets, padded with zeros on the left. It checks
 // the peer's value and is slow.
 func (k *PrivateKey) Shared(peer []byte) ([]byte, error) {
-	i := groups[k.group]
+	i := k.group.info()
 	if len(peer) != k.group.PublicLen() {
 		return nil, ErrPublicValue
 	}

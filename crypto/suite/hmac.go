@@ -14,6 +14,17 @@ type workspace struct {
 	hash hash.Hash
 	pad  [longestBlock]byte
 	sum  [64]byte
+	in   [256]byte
+}
+
+// write hashes a copy of b, so that b may stay on the stack of whoever has it:
+// what goes through an interface may not.
+func (w *workspace) write(b []byte) {
+	for len(b) > 0 {
+		n := copy(w.in[:], b)
+		w.hash.Write(w.in[:n])
+		b = b[n:]
+	}
 }
 
 var workspaces [len(hashes)]sync.Pool
@@ -29,6 +40,7 @@ func (h Hash) borrow() *workspace {
 func (h Hash) giveBack(w *workspace) {
 	clear(w.pad[:])
 	clear(w.sum[:])
+	clear(w.in[:])
 	w.hash.Reset()
 	workspaces[h].Put(w)
 }
@@ -37,7 +49,7 @@ func (h Hash) giveBack(w *workspace) {
 func (h Hash) Sum(parts ...[]byte) []byte {
 	w := h.borrow()
 	for _, p := range parts {
-		w.hash.Write(p)
+		w.write(p)
 	}
 	out := w.hash.Sum(make([]byte, 0, w.hash.Size()))
 	h.giveBack(w)
@@ -49,17 +61,18 @@ func (h Hash) HMAC(key []byte, parts ...[]byte) []byte {
 	w := h.borrow()
 	d, block := w.hash, w.pad[:w.hash.BlockSize()]
 	if len(key) > len(block) {
-		d.Write(key)
-		key = d.Sum(w.sum[:0])
+		w.write(key)
+		copy(block, d.Sum(w.sum[:0]))
 		d.Reset()
+	} else {
+		copy(block, key)
 	}
-	copy(block, key)
 	for i := range block {
 		block[i] ^= 0x36
 	}
 	d.Write(block)
 	for _, p := range parts {
-		d.Write(p)
+		w.write(p)
 	}
 	inner := d.Sum(w.sum[:0])
 	for i := range block {

@@ -26,7 +26,7 @@ type Machine struct {
 	lost     string // why nothing was restored
 	quiet    limiter
 	counters Counters
-	out      []Output
+	out      env.Outputs[Output]
 
 	lastJob, lastPersist uint64
 }
@@ -97,14 +97,11 @@ func (m *Machine) Next() time.Time {
 	return m.due[0].due
 }
 
-// Drain hands over what is to be done, in order, and forgets it.
-func (m *Machine) Drain() []Output {
-	out := m.out
-	m.out = nil
-	return out
-}
+// Drain hands over what is to be done, in order, and forgets it. The slice is
+// good until the next Drain.
+func (m *Machine) Drain() []Output { return m.out.Drain() }
 
-func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
+func (m *Machine) emit(o Output) { m.out.Emit(o) }
 
 func (m *Machine) log(msg syslog.Message) { m.emit(Log{msg}) }
 

@@ -77,7 +77,7 @@ func (w *world) bulk(n int) {
 		p.offer.kek, p.offer.epoch = g.kek, g.epoch
 		w.m.register(w.now, Phase2{isakmp.Phase2{SA: sa}}, p, policy.SenderIDs{})
 		w.m.later = nil
-		w.m.out = nil
+		w.m.Drain()
 	}
 	w.m.schedule(g)
 }

@@ -148,7 +148,9 @@ func (m *Machine) pull1(now time.Time, in Phase2) {
 	}
 	m.save(now, g)
 	m.pulls.add(now, p)
-	m.debugf(syslog.DebugKSRegistration, syslog.LevelEvent, "GDOI:KS REGISTRATION:(%s:%d):policy of epoch %d offered to %v", g.cfg.Name, in.SA.ID, p.offer.epoch, gm)
+	if m.env.Debugging() {
+		m.debugf(syslog.DebugKSRegistration, syslog.LevelEvent, "GDOI:KS REGISTRATION:(%s:%d):policy of epoch %d offered to %v", g.cfg.Name, in.SA.ID, p.offer.epoch, gm)
+	}
 	m.exchange(in, first, chain)
 }
 

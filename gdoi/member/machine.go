@@ -27,7 +27,7 @@ import (
 // What the member holds (keys, policy) lives on through all of them.
 type Machine struct {
 	env        env.Env
-	out        []Output
+	out        env.Outputs[Output]
 	cfg        Config
 	configured bool
 	stopped    bool
@@ -151,12 +151,9 @@ func (m *Machine) Next() time.Time {
 	return next
 }
 
-// Drain returns what is to be done, in order, and forgets it.
-func (m *Machine) Drain() []Output {
-	out := m.out
-	m.out = nil
-	return out
-}
+// Drain returns what is to be done, in order, and forgets it. The slice is good
+// until the next Drain.
+func (m *Machine) Drain() []Output { return m.out.Drain() }
 
 // KEKSPIs are the KEKs this member takes rekeys under, the current one first.
 func (m *Machine) KEKSPIs() [][16]byte {
@@ -167,7 +164,7 @@ func (m *Machine) KEKSPIs() [][16]byte {
 	return out
 }
 
-func (m *Machine) emit(o ...Output)       { m.out = append(m.out, o...) }
+func (m *Machine) emit(o ...Output)       { m.out.Emit(o...) }
 func (m *Machine) log(msg syslog.Message) { m.emit(Log{msg}) }
 func (m *Machine) isakmp(in isakmp.Input) { m.emit(ToISAKMP{in}) }
 func (m *Machine) group() string          { return m.cfg.Key.Name }

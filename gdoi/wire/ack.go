@@ -109,7 +109,8 @@ func ParseAck(datagram []byte) (Ack, error) {
 	if h.Flags != 0 {
 		return Ack{}, malformed(0, "flags 0x%02x", h.Flags)
 	}
-	payloads, padding, err := parsePayloads(h.Next, datagram[headerSize:])
+	var room payloadRoom
+	payloads, padding, err := parsePayloads(room[:0], h.Next, datagram[headerSize:])
 	if err != nil {
 		return Ack{}, err
 	}

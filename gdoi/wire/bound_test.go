@@ -27,7 +27,7 @@ func parsers(b []byte) map[string]func() {
 		"Info":   func() { _, _ = ParseInfo(b) },
 		"SEQ":    func() { _, _ = ParseSEQ(b) },
 		"ID":     func() { id, _ := parseIdentity(b); Group(id) },
-		"chain":  func() { _, _, _ = parsePayloads(PayloadHash, b) },
+		"chain":  func() { _, _, _ = parsePayloads(nil, PayloadHash, b) },
 		"push":   func() { _, _ = ParsePush(kek, push, Form{}) },
 		"ack":    func() { _, _ = ParseAck(ack) },
 	}

@@ -126,7 +126,7 @@ func parsePulls(t *testing.T, b []byte) {
 		for _, first := range []uint8{PayloadNonce, PayloadGAP, PayloadSEQ, PayloadKD} {
 			if sealed, ok := sealAny(first, b); ok {
 				if err := m.parse(acceptAll, PayloadHash, sealed); errors.Is(err, ErrHash) {
-					if _, _, chain := parsePayloads(PayloadHash, sealed); chain == nil {
+					if _, _, chain := parsePayloads(nil, PayloadHash, sealed); chain == nil {
 						t.Fatalf("%s: right HASH refused", m.name)
 					}
 				}

@@ -11,10 +11,13 @@ type Payload = isakmp.Payload
 
 const genericHeader = 4
 
-// parsePayloads splits a message's chain; what follows the last payload comes
-// back as padding.
-func parsePayloads(first uint8, b []byte) (payloads []Payload, padding []byte, err error) {
-	payloads, err = isakmp.Payloads(first, b)
+// payloadRoom is memory for as many payloads as a message mostly has.
+type payloadRoom [8]Payload
+
+// parsePayloads splits a message's chain, into list; what follows the last
+// payload comes back as padding.
+func parsePayloads(list []Payload, first uint8, b []byte) (payloads []Payload, padding []byte, err error) {
+	payloads, err = isakmp.AppendPayloads(list, first, b)
 	if err != nil {
 		return nil, nil, malformed(0, "%v", err)
 	}

@@ -116,25 +116,34 @@ func seal(prf PRF, mid uint32, nonces [][]byte, l payloadList) (first uint8, cha
 	return PayloadHash, chain, err
 }
 
+// hashParts is what a HASH covers: M-ID, at most two nonces, the rest.
 func hashParts(mid uint32, nonces [][]byte, rest []byte) [][]byte {
-	parts := append(make([][]byte, 0, 2+len(nonces)), binary.BigEndian.AppendUint32(nil, mid))
+	h := &struct {
+		mid   [4]byte
+		parts [4][]byte
+	}{}
+	binary.BigEndian.PutUint32(h.mid[:], mid)
+	parts := append(h.parts[:0], h.mid[:])
 	return append(append(parts, nonces...), rest)
 }
 
-// open checks HASH and returns the payloads behind it. Whatever is wrong up to
-// here is ErrHash, a chain that does not parse too: to somebody who cannot make
-// the HASH every message is the same.
-func open(prf PRF, mid uint32, nonces [][]byte, first uint8, b []byte) ([]Payload, error) {
-	bad := &Error{Notify: NotifyInvalidHash, Payload: PayloadHash, Reason: ErrHash.Error(), Err: ErrHash}
-	payloads, padding, err := parsePayloads(first, b)
+// open checks HASH and returns the payloads behind it, in the memory of list.
+// Whatever is wrong up to here is ErrHash, a chain that does not parse too: to
+// somebody who cannot make the HASH every message is the same.
+func open(list []Payload, prf PRF, mid uint32, nonces [][]byte, first uint8, b []byte) ([]Payload, error) {
+	payloads, padding, err := parsePayloads(list, first, b)
 	if err != nil || len(payloads) == 0 || payloads[0].Type != PayloadHash {
-		return nil, bad
+		return nil, badHash()
 	}
 	covered := b[len(payloads[0].Raw) : len(b)-len(padding)]
 	if !hmac.Equal(prf(hashParts(mid, nonces, covered)...), payloads[0].Body) {
-		return nil, bad
+		return nil, badHash()
 	}
 	return payloads[1:], nil
+}
+
+func badHash() error {
+	return &Error{Notify: NotifyInvalidHash, Payload: PayloadHash, Reason: ErrHash.Error(), Err: ErrHash}
 }
 
 // only returns the one payload of a type; more than one is an error, none is
@@ -179,7 +188,7 @@ func information(payloads []Payload) *Info {
 
 // BuildPull1 writes message 1 as a payload chain.
 func BuildPull1(prf PRF, mid uint32, m Pull1) (first uint8, chain []byte, err error) {
-	var l payloadList
+	l := make(payloadList, 0, 3)
 	l.put(PayloadNonce, m.Nonce)
 	l.put(PayloadID, m.ID.Append(nil))
 	if m.Info != nil {
@@ -192,7 +201,8 @@ func BuildPull1(prf PRF, mid uint32, m Pull1) (first uint8, chain []byte, err er
 
 // ParsePull1 checks and reads message 1.
 func ParsePull1(prf PRF, mid uint32, first uint8, chain []byte) (Pull1, error) {
-	payloads, err := open(prf, mid, nil, first, chain)
+	var room payloadRoom
+	payloads, err := open(room[:0], prf, mid, nil, first, chain)
 	if err != nil {
 		return Pull1{}, err
 	}
@@ -213,7 +223,7 @@ func ParsePull1(prf PRF, mid uint32, first uint8, chain []byte) (Pull1, error) {
 
 // BuildPull2 writes message 2; ni is the nonce of message 1.
 func BuildPull2(prf PRF, mid uint32, ni []byte, m Pull2) (first uint8, chain []byte, err error) {
-	var l payloadList
+	l := make(payloadList, 0, 3)
 	l.put(PayloadNonce, m.Nonce)
 	if m.Body != nil {
 		l.put(PayloadSA, m.Body)
@@ -225,7 +235,8 @@ func BuildPull2(prf PRF, mid uint32, ni []byte, m Pull2) (first uint8, chain []b
 
 // ParsePull2 checks and reads message 2; prefer is the peer's last good form.
 func ParsePull2(prf PRF, mid uint32, ni []byte, first uint8, chain []byte, prefer Form) (Pull2, error) {
-	payloads, err := open(prf, mid, [][]byte{ni}, first, chain)
+	var room payloadRoom
+	payloads, err := open(room[:0], prf, mid, [][]byte{ni}, first, chain)
 	if err != nil {
 		return Pull2{}, err
 	}
@@ -243,7 +254,7 @@ func ParsePull2(prf PRF, mid uint32, ni []byte, first uint8, chain []byte, prefe
 
 // BuildPull3 writes message 3.
 func BuildPull3(prf PRF, mid uint32, ni, nr []byte, m Pull3) (first uint8, chain []byte, err error) {
-	var l payloadList
+	l := make(payloadList, 0, 3)
 	if len(m.GAP) > 0 {
 		if err := l.add(PayloadGAP, func(d []byte) ([]byte, error) { return appendAttributes(d, m.GAP) }); err != nil {
 			return 0, nil, err
@@ -259,7 +270,8 @@ func BuildPull3(prf PRF, mid uint32, ni, nr []byte, m Pull3) (first uint8, chain
 
 // ParsePull3 checks and reads message 3. CERT and POP of RFC 3547 are ignored.
 func ParsePull3(prf PRF, mid uint32, ni, nr []byte, first uint8, chain []byte) (Pull3, error) {
-	payloads, err := open(prf, mid, [][]byte{ni, nr}, first, chain)
+	var room payloadRoom
+	payloads, err := open(room[:0], prf, mid, [][]byte{ni, nr}, first, chain)
 	if err != nil {
 		return Pull3{}, err
 	}
@@ -279,7 +291,7 @@ func ParsePull3(prf PRF, mid uint32, ni, nr []byte, first uint8, chain []byte) (
 
 // BuildPull4 writes message 4.
 func BuildPull4(prf PRF, mid uint32, ni, nr []byte, m Pull4) (first uint8, chain []byte, err error) {
-	var l payloadList
+	l := make(payloadList, 0, 3)
 	if m.HasSeq {
 		l.put(PayloadSEQ, AppendSEQ(nil, m.Seq))
 	}
@@ -293,7 +305,8 @@ func BuildPull4(prf PRF, mid uint32, ni, nr []byte, m Pull4) (first uint8, chain
 
 // ParsePull4 checks and reads message 4.
 func ParsePull4(prf PRF, mid uint32, ni, nr []byte, first uint8, chain []byte) (Pull4, error) {
-	payloads, err := open(prf, mid, [][]byte{ni, nr}, first, chain)
+	var room payloadRoom
+	payloads, err := open(room[:0], prf, mid, [][]byte{ni, nr}, first, chain)
 	if err != nil {
 		return Pull4{}, err
 	}

@@ -220,7 +220,7 @@ func ParsePush(kek policy.KEK, datagram []byte, prefer Form) (*ReceivedPush, err
 
 // parse reads the payloads: SEQ first, SIG last, at most one SA and KD.
 func (p *ReceivedPush) parse(h isakmp.Header, msg []byte, block int, prefer Form) error {
-	payloads, padding, err := parsePayloads(h.Next, msg[headerSize:])
+	payloads, padding, err := parsePayloads(nil, h.Next, msg[headerSize:])
 	if err != nil {
 		return err
 	}

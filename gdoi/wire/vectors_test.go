@@ -127,7 +127,7 @@ func decryptPull(t *testing.T, v map[string][]byte) (chains [4][]byte, mid uint3
 // unpadded drops the padding behind a chain.
 func unpadded(t *testing.T, chain []byte) []byte {
 	t.Helper()
-	_, padding, err := parsePayloads(PayloadHash, chain)
+	_, padding, err := parsePayloads(nil, PayloadHash, chain)
 	if err != nil {
 		t.Fatal(err)
 	}

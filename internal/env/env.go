@@ -15,7 +15,14 @@ type Env struct {
 	// Rand yields private values: cookies, nonces, keys, jitter. Tests pass a
 	// seeded reader, and the same seed then gives the same bytes on the wire.
 	Rand io.Reader
+	// Debug tells whether anybody sees debug lines now, so that a machine can
+	// save itself making them; nil: they are always made. Nothing but lines may
+	// depend on it.
+	Debug func() bool
 }
+
+// Debugging tells whether debug lines are wanted.
+func (e Env) Debugging() bool { return e.Debug == nil || e.Debug() }
 
 // System is the Env of a running appliance.
 func System() Env { return Env{Rand: rand.Reader} }

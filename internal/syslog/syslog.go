@@ -18,15 +18,17 @@ type Event struct {
 	Mnemonic string
 	Format   string // fmt verbs, one per argument
 
-	peer int  // see provoked
-	own  bool // see ours
+	head string // "%FACILITY-SEVERITY-MNEMONIC: "
+	peer int    // see provoked
+	own  bool   // see ours
 }
 
 var events []*Event
 
 // Define registers an event; it is called from this package's catalogue only.
 func define(facility string, severity int, mnemonic, format string) *Event {
-	e := &Event{Facility: facility, Severity: severity, Mnemonic: mnemonic, Format: format}
+	e := &Event{Facility: facility, Severity: severity, Mnemonic: mnemonic, Format: format,
+		head: fmt.Sprintf("%%%s-%d-%s: ", facility, severity, mnemonic)}
 	events = append(events, e)
 	return e
 }
@@ -82,8 +84,7 @@ func (m Message) Text() string {
 	if m.Event == nil {
 		return printable(m.Made().Line, maxText)
 	}
-	return printable(fmt.Sprintf("%%%s-%d-%s: ", m.Event.Facility, m.Event.Severity, m.Event.Mnemonic)+
-		fmt.Sprintf(m.Event.Format, m.Args...), maxText)
+	return printable(m.Event.head+fmt.Sprintf(m.Event.Format, m.Args...), maxText)
 }
 
 // Severity is 7 for debug lines.
