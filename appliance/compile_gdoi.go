@@ -122,7 +122,7 @@ func (c *compiler) rekey(g *runningconfig.Group, incomplete func(string, ...any)
 	r := keyserver.Rekey{
 		Unicast: l.Unicast, KeyLabel: l.RekeyKey,
 		Lifetime:   lifetime(l.RekeyLifetime, runningconfig.Lifetime{}, 86400),
-		Retransmit: 10 * time.Second, Count: 2, Periodic: l.Retransmit.Periodic,
+		Retransmit: 10 * time.Second, Count: 2, Periodic: l.Retransmit.Periodic, Pace: c.pace(),
 	}
 	if l.Retransmit.Interval != 0 {
 		r.Retransmit = time.Duration(l.Retransmit.Interval) * time.Second

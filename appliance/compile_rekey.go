@@ -3,10 +3,21 @@ package appliance
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
+	"coterie/gdoi/keyserver"
 	"coterie/internal/syslog"
 	runningconfig "coterie/running-config"
 )
+
+// pace is `platform gdoi rekey-pace`, of every group.
+func (c *compiler) pace() keyserver.Pace {
+	p := c.tree.Platform.RekeyPace
+	if p.Unpaced {
+		return keyserver.Unpaced
+	}
+	return keyserver.Pace{Batch: p.Members, Interval: time.Duration(p.Seconds) * time.Second}
+}
 
 // registrationInterface is `registration interface`: the addresses where
 // registrations of a group may arrive, nil for anywhere. An interface that is

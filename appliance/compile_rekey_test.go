@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"coterie/gdoi/keyserver"
 	"coterie/internal/syslog"
 )
 
@@ -51,5 +53,28 @@ func TestCompileRegistrationInterface(t *testing.T) {
 	}
 	if g := compile(parse(t, keyServerText), "R1", oneKey).KeyServer.Groups[0]; g.Interfaces != nil {
 		t.Errorf("without the line: %v", g.Interfaces)
+	}
+}
+
+// platform gdoi rekey-pace is the pace of every group; the line that says the
+// default says nothing.
+func TestCompileRekeyPace(t *testing.T) {
+	standard := keyserver.Pace{}
+	for line, want := range map[string]keyserver.Pace{
+		"":                                     standard,
+		"50 members 5 seconds":                 standard,
+		"50 members 6 seconds":                 {Batch: 50, Interval: 6 * time.Second},
+		"1 members 60 seconds":                 {Batch: 1, Interval: time.Minute},
+		"10000 members 1 seconds":              {Batch: 10000, Interval: time.Second},
+		"unpaced":                              keyserver.Unpaced,
+		"unpaced\nno platform gdoi rekey-pace": standard,
+	} {
+		text := keyServerText
+		if line != "" {
+			text += "platform gdoi rekey-pace " + line + "\n"
+		}
+		if got := compile(parse(t, text), "R1", oneKey).KeyServer.Groups[0].Rekey.Pace; got != want {
+			t.Errorf("%q: %+v, want %+v", line, got, want)
+		}
 	}
 }

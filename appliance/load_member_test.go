@@ -25,7 +25,9 @@ func loadAddr(i int) netip.Addr {
 // registrant is a member with machines of its own over one socket.
 type registrant struct {
 	conn    *net.UDPConn
-	to      netip.AddrPort
+	addr    netip.Addr
+	look    *onlooker
+	sa      isakmp.SA
 	isakmp  *isakmp.Machine
 	member  *member.Machine
 	done    bool
@@ -35,12 +37,26 @@ type registrant struct {
 
 // register registers member i and returns the lengths of the datagrams.
 func register(s loadSuite, office *loadOffice, i int, to netip.AddrPort) ([]int, error) {
+	r, err := registered(s, office, nil, i, to)
+	if err != nil {
+		return nil, err
+	}
+	return r.lengths, r.conn.Close()
+}
+
+// registered is member i with its socket, once it has registered. Nobody needs
+// to look.
+func registered(s loadSuite, office *loadOffice, look *onlooker, i int, to netip.AddrPort) (_ *registrant, err error) {
 	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	r := &registrant{conn: conn, to: to, isakmp: isakmp.New(env.System()), member: member.New(env.System())}
+	defer func() {
+		if err != nil {
+			conn.Close()
+		}
+	}()
+	r := &registrant{addr: loadAddr(i), conn: conn, look: look, isakmp: isakmp.New(env.System()), member: member.New(env.System())}
 	var trust []*pki.Trustpoint
 	if office != nil {
 		t, err := office.member(i)
@@ -76,7 +92,7 @@ func register(s loadSuite, office *loadOffice, i int, to netip.AddrPort) ([]int,
 			return nil, err
 		}
 	}
-	return r.lengths, nil
+	return r, nil
 }
 
 func (r *registrant) drain() error {
@@ -93,10 +109,12 @@ func (r *registrant) drain() error {
 			case isakmp.Compute:
 				r.isakmp.Step(time.Now(), isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 			case isakmp.PhaseOneUp:
+				r.sa = o.SA
 				r.member.Step(time.Now(), member.PhaseOneUp{PhaseOneUp: o})
 			case isakmp.PhaseOneFailed:
 				return errors.New(o.Reason)
 			case isakmp.Phase2:
+				r.look.received(o)
 				r.member.Step(time.Now(), member.Phase2{Phase2: o})
 			case isakmp.Phase2Failed:
 				return errors.New(o.Reason)
@@ -108,10 +126,15 @@ func (r *registrant) drain() error {
 			busy = true
 			switch o := o.(type) {
 			case member.ToISAKMP:
+				r.look.sent(r.sa, o.Input)
 				r.isakmp.Step(time.Now(), o.Input)
 			case member.Install:
 				r.done = true
 				r.member.Step(time.Now(), member.Installed{Number: o.Number})
+			case member.Send:
+				if _, err := r.conn.Write(o.Data); err != nil {
+					return err
+				}
 			case member.Log:
 				if o.Event == syslog.GMRegistrationFailed || o.Event == syslog.GMRejectingSA {
 					return errors.New(o.Text())

@@ -135,10 +135,13 @@ func loadChild(role string) error {
 			defer pprof.Lookup("allocs").WriteTo(f, 0)
 		}
 	}
-	if kind == "bare" {
+	switch kind {
+	case "bare":
 		go bareServer(conn, s)
-	} else {
-		a, err := loadAppliance(conn, s)
+	case "rekey":
+		return rekeyServer(conn, s)
+	default:
+		a, err := loadAppliance(newLoadNetwork(conn), s, "")
 		if err != nil {
 			return err
 		}
@@ -157,8 +160,9 @@ func loadChild(role string) error {
 }
 
 // loadAppliance is a key server as `coterie run` makes it, but for its network:
-// a store on the disk, sealed, and a log that somebody reads.
-func loadAppliance(conn *net.UDPConn, s loadSuite) (*Appliance, error) {
+// a store on the disk, sealed, and a log that somebody reads. It has lines of
+// configuration more than loadConfig.
+func loadAppliance(network netdev.Stack, s loadSuite, lines string) (*Appliance, error) {
 	dir := os.Getenv(loadDirectory)
 	master, err := MasterKey(dir, true)
 	if err != nil {
@@ -169,7 +173,7 @@ func loadAppliance(conn *net.UDPConn, s loadSuite) (*Appliance, error) {
 		return nil, err
 	}
 	a, err := New(Config{
-		Name: "KS", Stack: &loadNetwork{noNetwork: noNetwork{events: make(chan netdev.LinkEvent)}, conn: conn}, Dataplane: xfrm.NewNone(),
+		Name: "KS", Stack: network, Dataplane: xfrm.NewNone(),
 		Clock: new(env.Clock), Env: env.System(), Files: &memory{files: make(map[string][]byte)}, State: state,
 	})
 	if err != nil {
@@ -199,7 +203,7 @@ func loadAppliance(conn *net.UDPConn, s loadSuite) (*Appliance, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if errs := a.Boot(context.Background(), fmt.Sprintf(loadConfig, s.lines, s.trust)); len(errs) > 0 {
+	if errs := a.Boot(context.Background(), fmt.Sprintf(loadConfig, s.lines, s.trust)+lines); len(errs) > 0 {
 		return nil, errs[0].Err
 	}
 	a.reconcile(context.Background())
@@ -210,6 +214,10 @@ func loadAppliance(conn *net.UDPConn, s loadSuite) (*Appliance, error) {
 type loadNetwork struct {
 	noNetwork
 	conn *net.UDPConn
+}
+
+func newLoadNetwork(conn *net.UDPConn) *loadNetwork {
+	return &loadNetwork{noNetwork: noNetwork{events: make(chan netdev.LinkEvent)}, conn: conn}
 }
 
 func (*loadNetwork) Configure(netdev.InterfaceConfig) error { return nil }

@@ -14,6 +14,7 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/gdoi/keyserver"
 	"coterie/gdoi/member"
+	"coterie/internal/env"
 	"coterie/internal/syslog"
 	"coterie/xfrm"
 )
@@ -210,6 +211,18 @@ type (
 	}
 )
 
+// plainJob is how a job ended, as it is recorded: with a signature or an error.
+func plainJob(d env.JobDone) plainDone {
+	out := plainDone{ID: d.ID}
+	switch r := d.Result.(type) {
+	case []byte:
+		out.Result = r
+	case error:
+		out.Error = r.Error()
+	}
+	return out
+}
+
 // plainInput is an input as it is recorded.
 func plainInput(in any, keys bool) any {
 	switch in := in.(type) {
@@ -232,14 +245,7 @@ func plainInput(in any, keys bool) any {
 		}
 		return out
 	case isakmp.Done:
-		out := plainDone{ID: in.ID}
-		switch r := in.Result.(type) {
-		case []byte: // a signature
-			out.Result = r
-		case error:
-			out.Error = r.Error()
-		}
-		return out
+		return plainJob(in.JobDone)
 	case keyserver.Configure:
 		out := plainKeyServer{Config: in.Config}
 		out.Config.Groups = append([]keyserver.Group(nil), in.Config.Groups...)
@@ -258,14 +264,7 @@ func plainInput(in any, keys bool) any {
 		}
 		return in
 	case keyserver.Done:
-		out := plainDone{ID: in.ID}
-		switch r := in.Result.(type) {
-		case []byte:
-			out.Result = r
-		case error:
-			out.Error = r.Error()
-		}
-		return out
+		return plainJob(in.JobDone)
 	case keyserver.Persisted:
 		out := plainPersisted{Number: in.Number}
 		if in.Err != nil {

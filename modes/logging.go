@@ -173,6 +173,7 @@ func (b *builder) platform() []*grammar.Command {
 	word := grammar.Kw("platform", wordHelp["platform"])
 	kept := func(c *root) *[]string { return &c.Frame.Kept }
 	return append(b.platformWire(word), []*grammar.Command{
+		rekeyPace(word),
 		{
 			Syntax: grammar.Seq{word, grammar.Kw("profile", "Release that prompts and screens follow"), choice("",
 				"ios-15.4", "Prompts say gdoi, screens of release 15.4", "ios-xe", "Prompts say gkm",

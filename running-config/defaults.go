@@ -5,7 +5,6 @@ import "cmp"
 // Defaults of IOS: what an absent line means.
 const (
 	DefaultHostname      = "Router"
-	DefaultLogBuffer     = 4096    // octets
 	DefaultPhaseOneLife  = 86400   // s
 	DefaultKEKLifetime   = 86400   // s
 	DefaultTEKLifetime   = 3600    // s
@@ -19,6 +18,9 @@ const (
 	DefaultRouteDistance = 1
 	DefaultKeepaliveWait = 2 // s between retries of a keepalive
 )
+
+// DefaultRekeyPace is the pace at which IOS sends unicast rekeys.
+var DefaultRekeyPace = RekeyPace{Members: 50, Seconds: 5}
 
 // Name is the host name in force.
 func (c *Config) Name() string { return cmp.Or(c.Hostname, DefaultHostname) }

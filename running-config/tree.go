@@ -74,6 +74,14 @@ type Platform struct {
 	AckDigestLength bool
 	AckWithoutIV    bool
 	TBARMetadata    bool // time-based anti-replay in a header of its own
+	RekeyPace       RekeyPace
+}
+
+// RekeyPace is how unicast rekeys leave a key server: to so many members, and to
+// as many again every so many seconds. Zero is DefaultRekeyPace.
+type RekeyPace struct {
+	Unpaced          bool // to all of them at once
+	Members, Seconds int
 }
 
 // ISAKMP is phase 1.

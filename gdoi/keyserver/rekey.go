@@ -135,6 +135,9 @@ func (m *Machine) rekey(now time.Time, g *group, r rekeying) {
 			w.TEKs = append(w.TEKs, g.tell(t, foreign))
 		}
 	}
+	if w.KEK != nil && k.rekey.Unicast { // nobody can read it any more once the old one has ended
+		g.pace = max(g.pace, paceFor(g.members.Len(), k.Expires().Sub(now), g.cfg.Rekey))
+	}
 	w.Pseudotime = m.tellTime(now, g)
 	g.toldAll(now)
 	k.seq++

@@ -23,6 +23,12 @@ type socket struct {
 	member *membership
 }
 
+// receiveBuffer is what the kernel is asked to keep of what nobody has read yet,
+// in octets: all members acknowledge a rekey in one burst, each with a datagram
+// that counts for 800 octets or more, and one that is dropped costs a
+// retransmission.
+const receiveBuffer = 8 << 20
+
 // Listen opens UDP at an address of this host; the unspecified address stands
 // for all of them. What it sends may be fragmented on the way, as IKE of a
 // router is.
@@ -63,6 +69,10 @@ func listenUDP(local netip.AddrPort, prepare func(fd int) error) (*net.UDPConn, 
 		}
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, multicastTTL); err != nil {
 			return err
+		}
+		// Beyond net.core.rmem_max only with CAP_NET_ADMIN. Less does as well.
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
 		}
 		if a := local.Addr(); !a.IsUnspecified() && !a.IsMulticast() {
 			index, err := holderOf(a)

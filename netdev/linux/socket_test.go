@@ -9,12 +9,17 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"coterie/netdev"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestListenBothWays(t *testing.T) {
@@ -106,6 +111,44 @@ func TestListenBothWays(t *testing.T) {
 			t.Errorf("second Close: %v", err)
 		}
 	}
+}
+
+// A socket has room for the burst in which the acknowledgements of a rekey
+// arrive: as much as the host allows, and more with the privilege.
+func TestReceiveBuffer(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/net/core/rmem_max")
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := func(s *Stack) (n int) {
+		c, err := s.Listen("", netip.MustParseAddrPort("127.0.0.1:0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		raw, err := c.(*socket).conn.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw.Control(func(fd uintptr) { n, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n / 2 // the kernel doubles what it is asked for
+	}
+	s := newHost(t).stack(Config{})
+	if got := room(s); got != receiveBuffer {
+		t.Errorf("%d octets, want %d", got, receiveBuffer)
+	}
+	without(t, []int{unix.CAP_NET_ADMIN}, func() {
+		if got, want := room(s), min(allowed, receiveBuffer); got != want {
+			t.Errorf("%d octets without the privilege, want %d", got, want)
+		}
+	})
 }
 
 func TestListenRefusals(t *testing.T) {
