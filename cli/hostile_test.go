@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"coterie/cli/grammar"
 	"coterie/cli/term"
@@ -41,6 +42,8 @@ func TestBadLines(t *testing.T) {
 		"\x07":                        len("R2#"),
 		"show clock \u009b2J":         len("R2#show clock "),
 		"show clo\u202ekc":            len("R2#show clo"),
+		"show \u00a0clock":            len("R2#show "), // a space that is none
+		"show\u3000clock":             len("R2#show"),
 		"show clock \u00e9\ufffd\x7f": len("R2#show clock ee"),
 	} {
 		if got, want := execute(line), strings.Repeat(" ", column)+invalid; got != want {
@@ -124,6 +127,7 @@ func FuzzSession(f *testing.F) {
 	f.Add("conf t\ninterface e0\nip address 10.0.0.1 255.255.255.0\nend\nshow groups | s KEK")
 	f.Add("conf t\nbanner motd #\nx\n#\nexit\ncopy a b\nbad\nimport\nx\nquit")
 	f.Add("show numbers 9 | tee /append flash:x\nshow clock | json\nshow | | |\n?\n\t\n\x1b[A\xff")
+	f.Add("conf t\ninterface e0\ndescription \ufffd") // which is valid
 	f.Add("conf t\ndo show clock | format\n no default no hostname\ndescription \u202e")
 	f.Fuzz(func(t *testing.T, text string) {
 		d := newFiling()
@@ -152,7 +156,8 @@ func FuzzSession(f *testing.F) {
 			}
 		}
 		for _, i := range d.tree.Interfaces {
-			if strings.ContainsFunc(i.Description+i.Name+d.tree.Banner, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != 3 || r == 0x7f || r == 0xfffd }) {
+			text := i.Description + i.Name + d.tree.Banner
+			if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != 3 || r == 0x7f }) {
 				t.Fatalf("the tree has %+q %q", i.Description, d.tree.Banner)
 			}
 		}

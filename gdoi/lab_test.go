@@ -3,11 +3,7 @@
 package gdoi_test
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	_ "embed"
 	"encoding/binary"
-	"encoding/pem"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,14 +21,9 @@ import (
 	"coterie/internal/secret"
 	"coterie/internal/sim"
 	"coterie/internal/syslog"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 )
-
-//go:embed keyserver/testdata/rsa2048.pem
-var rsaText []byte
-
-//go:embed keyserver/testdata/rsa1024.pem
-var rsa1024Text []byte
 
 var start = time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 
@@ -50,22 +41,8 @@ func isakmpConfig(accept bool) isakmp.Config {
 	}
 }
 
-// signingKey is a key pair, the public half as SPKI.
-func signingKey(text []byte) (*rsa.PrivateKey, []byte) {
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		panic(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		panic(err)
-	}
-	return key, spki
-}
-
 func serverConfig() keyserver.Config {
-	key, spki := signingKey(rsaText)
+	key, spki := testkey.Long()
 	return keyserver.Config{KeyLog: true, Groups: []keyserver.Group{{
 		Name: "GDOI_GROUP", ID: policy.GroupID{Number: 1}, Address: serverAddr, Port: 848, Acknowledgement: "Cisco",
 		Rekey: keyserver.Rekey{

@@ -14,6 +14,7 @@ import (
 	"coterie/gdoi/policy"
 	"coterie/internal/sim"
 	"coterie/internal/syslog"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 )
 
@@ -44,7 +45,7 @@ func crowdOf(t testing.TB, seed uint64, members int, pause time.Duration) *crowd
 	c.ks = &ks{phase1: isakmpConfig(true), cfg: serverConfig()}
 	g := &c.ks.cfg.Groups[0]
 	if members > 1000 {
-		g.Rekey.Signer, g.Rekey.SPKI = signingKey(rsa1024Text)
+		g.Rekey.Signer, g.Rekey.SPKI = testkey.Short()
 	}
 	g.Rekey.Lifetime = 8 * time.Hour // three KEKs in a day
 	c.Add("KS", c.ks, serverAddr)

@@ -11,8 +11,8 @@ import (
 //go:embed topologies
 var embedded embed.FS
 
-// DefaultName is the lab that runs when none is named.
-const DefaultName = "basic"
+// defaultName is the lab that runs when none is named.
+const defaultName = "basic"
 
 // Embedded lists the labs that come with the program.
 func Embedded() []string {
@@ -27,7 +27,7 @@ func Embedded() []string {
 // Find loads an embedded lab by name, or a directory by path.
 func Find(name string) (*Topology, error) {
 	if name == "" {
-		name = DefaultName
+		name = defaultName
 	}
 	for _, n := range Embedded() {
 		if n == name {

@@ -102,6 +102,19 @@ func TestSecretsAreHashed(t *testing.T) {
 	}
 }
 
+// A password that reads like the words in front of one stays that password.
+func TestPasswordsLikeKeywords(t *testing.T) {
+	for _, text := range []string{"7 02050D480809", "0 cisco", "7", "0", "level 5 cisco", "LEV x", "l", "07 x", "two words"} {
+		c := loaded(t, "enable password 0 "+text+"\nusername bob password 0 "+text+"\nline vty 0 4\n password 0 "+text+"\n")
+		again := loaded(t, printed(t, c, false))
+		for i, p := range []runningconfig.Password{again.AAA.Passwords[0].Password, again.AAA.Users[0].Password, again.Lines[0].Password} {
+			if p.Type != 0 || string(p.Text.Reveal()) != text || again.AAA.Passwords[0].Level != privilegedLevel {
+				t.Errorf("%q: password %d reads as %q, type %d", text, i, p.Text.Reveal(), p.Type)
+			}
+		}
+	}
+}
+
 func TestRefusedPasswords(t *testing.T) {
 	short := &lengths{}
 	m := build(short).global

@@ -79,7 +79,7 @@ func (x *execCommands) writeRunning(t grammar.Terminal, all bool, iface string) 
 	var b bytes.Buffer
 	var err error
 	if iface != "" {
-		err = PrintInterface(&b, x.view.Config(), iface)
+		err = printInterface(&b, x.view.Config(), iface)
 	} else {
 		err = PrintLevel(&b, x.view.Config(), all, t.Session().Level())
 	}

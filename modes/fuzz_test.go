@@ -31,6 +31,8 @@ func FuzzConfiguration(f *testing.F) {
 	}
 	f.Add("banner motd #a\nip access-list extended 101\n5 permit 6 any any eq\n")
 	f.Add("interface Ethernet0/0.1\nip vrf forwarding A\nip address 1.1.1.1 255.0.0.0 secondary\nno ip address")
+	f.Add("service \u3000\ndescription x\u00a0\n")
+	f.Add("enable password 0 7 x\nline vty 0 4\npassword 0 0 7")
 	global := Configuration(nil)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, stack := new(runningconfig.Config), grammar.NewStack(global)

@@ -44,7 +44,7 @@ func (interfaceName) List(typed []string) []grammar.HelpEntry {
 	if name, ok := runningconfig.InterfaceName(typed[0] + "0"); ok && !strings.ContainsAny(typed[0], "0123456789") {
 		typ := strings.TrimSuffix(name, "0")
 		switch typ {
-		case "Ethernet", "FastEthernet", "GigabitEthernet", "TenGigabitEthernet", "Serial":
+		case "Embedded-Service-Engine", "Ethernet", "FastEthernet", "GigabitEthernet", "TenGigabitEthernet", "Serial":
 			return []grammar.HelpEntry{{Word: "<0-9>", Help: typ + " interface number"}}
 		}
 		return []grammar.HelpEntry{{Word: "<0-2147483647>", Help: typ + " interface number"}}
@@ -56,6 +56,7 @@ var interfaceHelp = []grammar.HelpEntry{
 	{Word: "Async", Help: "Async interface"},
 	{Word: "BVI", Help: "Bridge-Group Virtual Interface"},
 	{Word: "Dialer", Help: "Dialer interface"},
+	{Word: "Embedded-Service-Engine", Help: "cisco embedded service engine module"},
 	{Word: "Ethernet", Help: "IEEE 802.3"},
 	{Word: "FastEthernet", Help: "FastEthernet IEEE 802.3"},
 	{Word: "GigabitEthernet", Help: "GigabitEthernet IEEE 802.3z"},

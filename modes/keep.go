@@ -1,8 +1,6 @@
 package modes
 
 import (
-	"strings"
-
 	"coterie/cli/grammar"
 )
 
@@ -77,15 +75,7 @@ var wordHelp = map[string]string{
 // keep declares a line without an engine: it is stored as typed after its
 // words, and printed back. No kept line may begin with the words of another.
 func keep[C any](field func(*C) *[]string, words, help string, how keeping) *grammar.Command {
-	fields := strings.Fields(words)
-	var syntax grammar.Seq
-	for i, w := range fields {
-		h := wordHelp[w]
-		if i == len(fields)-1 {
-			h = help
-		}
-		syntax = append(syntax, grammar.Kw(w, h))
-	}
+	syntax := keywords(words, help)
 	if how&bare == 0 {
 		syntax = append(syntax, grammar.Opt{Node: grammar.Arg("Rest", grammar.Rest(), help)})
 	}

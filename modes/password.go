@@ -57,9 +57,24 @@ func secretSyntax(clear string) grammar.Node {
 	}
 }
 
+// clearText is a password in the clear, the rest of a line. One that would read
+// as another line prints behind the `0` that says what it is.
+type clearText struct{ grammar.Type }
+
+func (t clearText) Samples() []string { return t.Type.(grammar.Sampler).Samples() }
+
+func (t clearText) Format(v any) string {
+	s := t.Type.Format(v)
+	first, _, _ := strings.Cut(s, " ")
+	if first == "0" || first == "7" || first != "" && strings.HasPrefix("level", strings.ToLower(first)) {
+		return "0 " + s
+	}
+	return s
+}
+
 // passwordSyntax is `[0|7] WORD`: the values "Type" and "Text", or "Plain".
 func passwordSyntax(clear string) grammar.Node {
-	plain := grammar.Arg("Plain", grammar.Rest(), clear)
+	plain := grammar.Arg("Plain", clearText{grammar.Rest()}, clear)
 	return grammar.Alt{
 		grammar.Seq{grammar.Kw("7", "Specifies a HIDDEN password will follow").Sets("Type", 7), grammar.Arg("Text", grammar.Word(), "The HIDDEN password string")},
 		grammar.Only{Node: grammar.Seq{grammar.Kw("0", "Specifies an UNENCRYPTED password will follow"), plain}},

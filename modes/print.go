@@ -49,9 +49,9 @@ func (b *builder) print(w io.Writer, c *runningconfig.Config, all bool, level in
 	return err
 }
 
-// PrintInterface is Print of one interface, under any legal spelling of its
+// printInterface is Print of one interface, under any legal spelling of its
 // name; an interface without configuration has none.
-func PrintInterface(w io.Writer, c *runningconfig.Config, name string) error {
+func printInterface(w io.Writer, c *runningconfig.Config, name string) error {
 	canonical, ok := runningconfig.InterfaceName(name)
 	if !ok {
 		return fmt.Errorf("%%Invalid interface type and number: %s", name)

@@ -213,14 +213,14 @@ func TestKeyIsSecret(t *testing.T) {
 func TestPrintInterface(t *testing.T) {
 	c := loaded(t, "interface Ethernet0/0\n ip address 192.168.11.3 255.255.255.0\n crypto map gdoimap\ninterface Ethernet0/1\n shutdown\n")
 	var b bytes.Buffer
-	if err := PrintInterface(&b, c, "e0/0"); err != nil {
+	if err := printInterface(&b, c, "e0/0"); err != nil {
 		t.Fatal(err)
 	}
 	want := "!\ninterface Ethernet0/0\n ip address 192.168.11.3 255.255.255.0\n crypto map gdoimap\nend\n\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
 	}
-	if err := PrintInterface(&b, c, "nonsense"); err == nil {
+	if err := printInterface(&b, c, "nonsense"); err == nil {
 		t.Error("accepted")
 	}
 }
@@ -230,7 +230,7 @@ func TestPrintInterface(t *testing.T) {
 func TestPrintedLength(t *testing.T) {
 	c := loaded(t, "interface FastEthernet0/1\n ip unnumbered Loopback0\n")
 	var b bytes.Buffer
-	if err := PrintInterface(&b, c, "FastEthernet0/1"); err != nil {
+	if err := printInterface(&b, c, "FastEthernet0/1"); err != nil {
 		t.Fatal(err)
 	}
 	// 33 octets without the line of its own that this interface has.

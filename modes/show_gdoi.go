@@ -98,21 +98,6 @@ func kekAlgorithm(c suite.Cipher) string {
 	return "AES"
 }
 
-// sigHash is how IOS names the hash of the rekey signature.
-func sigHash(h suite.Hash) string {
-	switch h {
-	case suite.MD5:
-		return "HMAC_AUTH_MD5"
-	case suite.SHA1:
-		return "HMAC_AUTH_SHA"
-	case suite.SHA384:
-		return "HMAC_AUTH_SHA384"
-	case suite.SHA512:
-		return "HMAC_AUTH_SHA512"
-	}
-	return "HMAC_AUTH_SHA256"
-}
-
 // aceText prints an ACE as GDOI screens do: "deny udp any port = 848 any".
 func aceText(a xfrm.ACE) string {
 	action := "deny"

@@ -68,7 +68,7 @@ func joinedGroup(v View, d *show.Doc, m member.Snapshot) {
 		d.Pair(4, groupWidth, "Lifetime (secs)", seconds(k.Remaining))
 		d.Pair(4, groupWidth, "Encrypt Algorithm", kekAlgorithm(k.Cipher))
 		d.Pair(4, groupWidth, "Key Size", 8*k.Cipher.KeyLen())
-		d.Pair(4, groupWidth, "Sig Hash Algorithm", sigHash(k.SigHash))
+		d.Pair(4, groupWidth, "Sig Hash Algorithm", k.SigHash.SigName())
 		d.Pair(4, groupWidth, "Sig Key Length (bits)", 8*k.SigKeyLength)
 		d.Blank()
 	}

@@ -64,15 +64,7 @@ func sectionBinding[C any](list func(*C) *[]*runningconfig.Stanza, words string)
 // section declares a stanza without an engine.
 // named is the argument "Rest" behind its words, nil for none.
 func section[C any](list func(*C) *[]*runningconfig.Stanza, words, help string, named grammar.Node, enter *grammar.Mode) *grammar.Command {
-	fields := strings.Fields(words)
-	var syntax grammar.Seq
-	for i, w := range fields {
-		h := wordHelp[w]
-		if i == len(fields)-1 {
-			h = help
-		}
-		syntax = append(syntax, grammar.Kw(w, h))
-	}
+	syntax := keywords(words, help)
 	if named != nil {
 		syntax = append(syntax, named)
 	}

@@ -10,10 +10,14 @@ import (
 // InterfaceTypes are the types of interface of IOS, in the order in which
 // `show running-config` prints them.
 var InterfaceTypes = []string{
-	"Loopback", "Port-channel", "Tunnel",
+	"Loopback", "Port-channel", "Tunnel", embedded,
 	"Ethernet", "FastEthernet", "GigabitEthernet", "TenGigabitEthernet",
 	"Serial", "Async", "BVI", "Dialer", "Vlan", "Null",
 }
+
+// embedded is a type that every ISR G2 has in its configuration and nobody
+// types: the abbreviations "e" and "E" stay with Ethernet.
+const embedded = "Embedded-Service-Engine"
 
 // software types have one number and no slot.
 var software = map[string]bool{
@@ -48,7 +52,9 @@ func interfaceType(prefix string) string {
 		if len(prefix) == len(t) {
 			return t
 		}
-		if found != "" {
+		switch {
+		case found == embedded:
+		case found != "":
 			return ""
 		}
 		found = t
@@ -107,7 +113,7 @@ func ShortInterfaceName(name string) string {
 	short := map[string]string{
 		"Loopback": "Lo", "Port-channel": "Po", "Tunnel": "Tu", "Ethernet": "Et", "FastEthernet": "Fa",
 		"GigabitEthernet": "Gi", "TenGigabitEthernet": "Te", "Serial": "Se", "Async": "As", "BVI": "BV",
-		"Dialer": "Di", "Vlan": "Vl", "Null": "Nu",
+		embedded: "Em", "Dialer": "Di", "Vlan": "Vl", "Null": "Nu",
 	}[name[:i]]
 	if short == "" {
 		return name

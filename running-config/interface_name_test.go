@@ -11,6 +11,7 @@ func TestInterfaceName(t *testing.T) {
 		{"Gi0/1", "GigabitEthernet0/1"}, {"g0/1.100", "GigabitEthernet0/1.100"}, {"GigabitEthernet1/0/12", "GigabitEthernet1/0/12"},
 		{"fa1/0", "FastEthernet1/0"}, {"te0/0/8", "TenGigabitEthernet0/0/8"},
 		{"lo0", "Loopback0"}, {"l 0", "Loopback0"}, {"Loopback00", "Loopback0"}, {"loopback2147483647", "Loopback2147483647"},
+		{"Embedded-Service-Engine0/0", "Embedded-Service-Engine0/0"}, {"em0/0", "Embedded-Service-Engine0/0"}, {"E1", "Ethernet1"}, {"et0/0", "Ethernet0/0"},
 		{"tu10", "Tunnel10"}, {"s1/0", "Serial1/0"}, {"vlan10", "Vlan10"}, {"po1", "Port-channel1"}, {"nu0", "Null0"},
 		{"ens3", "ens3"}, {"enp0s31f6", "enp0s31f6"}, {"br-lan", "br-lan"}, {"veth12.7", "veth12.7"},
 		// Not a name.
@@ -28,7 +29,7 @@ func TestInterfaceName(t *testing.T) {
 }
 
 func TestShortInterfaceName(t *testing.T) {
-	for name, want := range map[string]string{"Ethernet0/0": "Et0/0", "GigabitEthernet0/1.5": "Gi0/1.5", "Loopback0": "Lo0", "ens3": "ens3", "br-lan": "br-lan"} {
+	for name, want := range map[string]string{"Ethernet0/0": "Et0/0", "GigabitEthernet0/1.5": "Gi0/1.5", "Loopback0": "Lo0", "Embedded-Service-Engine0/0": "Em0/0", "ens3": "ens3", "br-lan": "br-lan"} {
 		if got := ShortInterfaceName(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
@@ -36,7 +37,7 @@ func TestShortInterfaceName(t *testing.T) {
 }
 
 func TestInterfaceOrder(t *testing.T) {
-	want := []string{"Loopback0", "Loopback2", "Loopback10", "Tunnel0", "Ethernet0/0", "Ethernet0/2", "Ethernet0/10", "Ethernet1/0",
+	want := []string{"Loopback0", "Loopback2", "Loopback10", "Tunnel0", "Embedded-Service-Engine0/0", "Ethernet0/0", "Ethernet0/2", "Ethernet0/10", "Ethernet1/0",
 		"GigabitEthernet0/1", "GigabitEthernet0/1.5", "GigabitEthernet0/2", "Serial0/0", "Vlan1", "br-lan", "ens3"}
 	got := slices.Clone(want)
 	slices.Reverse(got)

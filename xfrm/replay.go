@@ -11,6 +11,10 @@ type Pseudotime uint64
 // made from a pseudotime is 0.
 const MinPseudotime Pseudotime = 1 << 20
 
+// MaxPseudotime is beyond any clock, and far from where numbers wrap: what is
+// later is refused, off the wire and off the disk.
+const MaxPseudotime Pseudotime = 1 << 48
+
 // PseudoClock tells a member's pseudotime: At when Base was, and moving with
 // the clock that Base was read from. Owed is what it is still ahead of the key
 // server: it goes SlewRate slower until that is paid back. Comparable.

@@ -149,8 +149,7 @@ type LeafOption func(*leafOptions)
 
 type leafOptions struct {
 	keys    []string
-	value   any // default, nil: the zero value
-	always  bool
+	value   any    // default, nil: the zero value
 	negated string // field that `no` sets; see NoIsStored
 	stored  bool
 }
@@ -158,12 +157,6 @@ type leafOptions struct {
 // Default is the value that an absent line means: it is not stored, and
 // printed only by `show running-config all`. Its type is that of the field.
 func Default[V any](v V) LeafOption { return func(o *leafOptions) { o.value = v } }
-
-// Always is Default for a line that is printed even when it says the default
-// (`mode tunnel`).
-func Always[V any](v V) LeafOption {
-	return func(o *leafOptions) { o.value, o.always = v, true }
-}
 
 // Keys names the arguments that identify the line: `no` needs them, and does
 // nothing when they differ from what is configured. They are printed even when
@@ -300,7 +293,7 @@ func (l *leaf[C, V]) Lines(target any, all bool) []Line {
 	if a := l.read(v, nil); len(a) > 0 {
 		return []Line{{Args: l.read(v, l.keys)}}
 	}
-	if d, ok := l.leafOptions.value.(V); ok && (all || l.always) {
+	if d, ok := l.leafOptions.value.(V); ok && all {
 		return []Line{{Args: l.read(reflect.ValueOf(&d).Elem(), l.keys)}}
 	}
 	return nil

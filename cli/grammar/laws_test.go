@@ -49,6 +49,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(canonical)
 	f.Add("crypto gdoi group G\n server local\nsa ipsec 1\nexit\nexit\n end\n x")
 	f.Add("banner motd ^C\ncertificate\n\n")
+	f.Add("certificate\nx\r\r\nquit\n") // one of two returns belongs to the line
 	modes := newToy()
 	f.Fuzz(func(t *testing.T, text string) {
 		root := &toy{}

@@ -33,9 +33,10 @@ func lex(dst []token, line string) []token {
 }
 
 // unprintable is where the first character stands that no line may hold: a
-// control character or an octet that is no UTF-8; -1 when there is none. What
-// is typed or loaded is shown to others later, and must not be able to move
-// their cursors. ETX is the delimiter of a banner in the files of IOS.
+// control character, an octet that is no UTF-8, or a space that only Unicode
+// knows; -1 when there is none. What is typed or loaded is shown to others
+// later, and must not be able to move their cursors, nor to look like words
+// that it is not. ETX is the delimiter of a banner in the files of IOS.
 func unprintable(line string) int {
 	for i := 0; i < len(line); {
 		c := line[i]
@@ -47,7 +48,7 @@ func unprintable(line string) int {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(line[i:])
-		if r == utf8.RuneError && size == 1 || r < 0xa0 || unicode.Is(unicode.Bidi_Control, r) {
+		if r == utf8.RuneError && size == 1 || r < 0xa0 || unicode.IsSpace(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return i
 		}
 		i += size

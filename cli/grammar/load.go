@@ -14,12 +14,6 @@ func Accepted(f func(number int, m Match)) LoadOption {
 	return func(l *loader) { l.accepted = f }
 }
 
-// Misplaced calls f for a line whose indentation says one mode and that only
-// another accepts, in which it was applied.
-func Misplaced(f func(number int, says, applied *Mode)) LoadOption {
-	return func(l *loader) { l.misplaced = f }
-}
-
 // maxBlock bounds the lines of one block.
 const maxBlock = 4096
 
@@ -48,16 +42,15 @@ func Load(global *Mode, root any, text string, opts ...LoadOption) []LineError {
 }
 
 type loader struct {
-	root      any
-	stack     *Stack
-	indent    []int // of the line that entered each open mode
-	lines     []string
-	next      int
-	ended     bool
-	began     bool // a line has been applied
-	errs      []LineError
-	accepted  func(int, Match)
-	misplaced func(int, *Mode, *Mode)
+	root     any
+	stack    *Stack
+	indent   []int // of the line that entered each open mode
+	lines    []string
+	next     int
+	ended    bool
+	began    bool // a line has been applied
+	errs     []LineError
+	accepted func(int, Match)
 }
 
 // header tells lines that stand before the configuration on a screen.
@@ -96,7 +89,7 @@ func (l *loader) line() {
 	}
 	r, line, err := l.resolve(line, depth)
 	if err == nil {
-		err = l.apply(number, indent, depth, r)
+		err = l.apply(indent, r)
 	}
 	if err != nil {
 		l.errs = append(l.errs, LineError{number, line, err})
@@ -147,7 +140,7 @@ func (l *loader) place(line string, depth int) (Resolved, error) {
 	return l.stack.resolve(line, 15, l.stack.Depth())
 }
 
-func (l *loader) apply(number, indent, says int, r Resolved) error {
+func (l *loader) apply(indent int, r Resolved) error {
 	switch r.Command {
 	case End:
 		l.ended = true
@@ -159,12 +152,8 @@ func (l *loader) apply(number, indent, says int, r Resolved) error {
 	case Do:
 		return nil
 	}
-	expected := l.stack.frames[says-1].Mode
 	if err := l.stack.Apply(l.root, r); err != nil {
 		return err
-	}
-	if l.misplaced != nil && expected != r.Mode {
-		l.misplaced(number, expected, r.Mode)
 	}
 	l.indent = append(l.indent[:min(r.depth, len(l.indent))], indent)[:l.stack.Depth()]
 	return nil

@@ -34,20 +34,6 @@ func (k Keyword) Prints(text string) Keyword { k.Printed = text; return k }
 // Hide returns the keyword hidden from `?` and Tab.
 func (k Keyword) Hide() Keyword { k.Hidden = true; return k }
 
-// Choice is an enumeration: one of the keywords, whose text (or Value, when
-// one is set) becomes the value called name.
-func Choice(name string, words ...Keyword) Alt {
-	alt := make(Alt, len(words))
-	for i, k := range words {
-		if k.Value == nil {
-			k.Value = k.Text
-		}
-		k.Name = name
-		alt[i] = k
-	}
-	return alt
-}
-
 // Token is a typed argument; its value goes under Name into the Args. The
 // empty name is the whole value of a scalar binding.
 type Token struct {
@@ -133,7 +119,11 @@ type Args map[string]any
 // Has tells whether a name was given.
 func (a Args) Has(name string) bool { _, ok := a[name]; return ok }
 
-// String, Int and Bool give a value or the zero of its kind.
+// String gives a text, "" when it is none or was not given.
 func (a Args) String(name string) string { s, _ := a[name].(string); return s }
-func (a Args) Int(name string) int       { n, _ := a[name].(int); return n }
-func (a Args) Bool(name string) bool     { b, _ := a[name].(bool); return b }
+
+// Int gives a number, 0 when it is none or was not given.
+func (a Args) Int(name string) int { n, _ := a[name].(int); return n }
+
+// Bool gives a flag, false when it is none or was not given.
+func (a Args) Bool(name string) bool { b, _ := a[name].(bool); return b }

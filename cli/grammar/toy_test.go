@@ -170,8 +170,8 @@ func newToy() toyModes {
 			Bind: Leaf(func(c *toy) *string { return &c.Banner }), Bang: BangAfter},
 		&Command{Syntax: Seq{Kw("certificate", "Certificate of this router"), Arg("", Block("quit"), "Certificate in hex")},
 			Bind: Leaf(func(c *toy) *string { return &c.Cert })},
-		&Command{Syntax: Seq{Kw("line", "Configure a terminal line"), Choice("Kind", Kw("console", "Primary terminal line").Prints("con"),
-			Kw("vty", "Virtual terminal")), Arg("First", Int(0, 15), "First line number"), Opt{Arg("Last", Int(1, 15), "Last line number")}},
+		&Command{Syntax: Seq{Kw("line", "Configure a terminal line"), Alt{Kw("console", "Primary terminal line").Prints("con").Sets("Kind", "console"),
+			Kw("vty", "Virtual terminal").Sets("Kind", "vty")}, Arg("First", Int(0, 15), "First line number"), Opt{Arg("Last", Int(1, 15), "Last line number")}},
 			Enter: t.line, Bind: Object(func(c *toy) *[]*line { return &c.Lines }, "Kind", "First"), Bang: BangNone | BangAfter,
 			Sample: []string{"line con 0", "line vty 0 4"}},
 		&Command{Syntax: Seq{Kw("wipe", "Not for everyone")}, Hidden: true, Bind: Custom[toy]{

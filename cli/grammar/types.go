@@ -221,17 +221,6 @@ func (t convertType[B, V]) Format(v any) string {
 	return ""
 }
 
-// Named is base under another placeholder: `hh:mm:ss`, `interface-name`.
-func Named(base Type, placeholder string) Type { return namedType{base, placeholder} }
-
-type namedType struct {
-	Type
-	placeholder string
-}
-
-func (t namedType) Placeholder() string { return t.placeholder }
-func (t namedType) Samples() []string   { return samples(t.Type) }
-
 func samples(t Type) []string {
 	if s, ok := t.(Sampler); ok {
 		return s.Samples()
@@ -285,8 +274,8 @@ func delimiter(text string) string {
 
 // Block is the lines after the present one up to a line that holds only the
 // word last (`quit`), which is part of the syntax and not of the value. Its
-// value is the lines joined by newlines, each as typed. Nothing may follow on
-// the present line.
+// value is the lines joined by newlines, each as typed but for carriage
+// returns. Nothing may follow on the present line.
 func Block(last string) Type { return blockType{last} }
 
 type blockType struct{ last string }
@@ -308,5 +297,5 @@ func (t blockType) Parse(tokens []string) (any, int, bool) {
 	if strings.TrimSpace(s[i+1:]) != t.last {
 		return nil, 2, true
 	}
-	return s[:max(i, 0)], 1, true
+	return strings.ReplaceAll(s[:max(i, 0)], "\r", ""), 1, true
 }

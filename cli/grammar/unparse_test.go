@@ -25,8 +25,8 @@ func TestUnparse(t *testing.T) {
 		{Seq{kw("a"), Opt{Seq{kw("b"), n}}, Opt{kw("c").Sets("C", true)}}, Args{"N": 1, "C": true}, "a b 1 c"},
 		{Seq{kw("a"), Opt{kw("c").Sets("C", true)}}, Args{"C": false}, "a"},
 		{Seq{kw("a"), Opt{kw("plain")}}, Args{}, "a"},
-		{Choice("", kw("x"), kw("y")), Args{"": "y"}, "y"},
-		{Choice("", kw("x"), kw("y")), Args{"": "z"}, "-"},
+		{Alt{kw("x").Sets("", "x"), kw("y").Sets("", "y")}, Args{"": "y"}, "y"},
+		{Alt{kw("x").Sets("", "x"), kw("y").Sets("", "y")}, Args{"": "z"}, "-"},
 		// The branch that leaves nothing unprinted wins over an earlier one.
 		{Alt{kw("short"), Seq{kw("long"), n}}, Args{"N": 1}, "long 1"},
 		{Alt{Seq{kw("one"), n}, Seq{kw("both"), n, w}}, Args{"N": 1, "W": "x"}, "both 1 x"},

@@ -1,27 +1,14 @@
 package sshd
 
 import (
-	"errors"
-	"io"
+	"math"
 	"math/rand/v2"
 	"net"
-	"os"
 	"sync"
 	"testing"
-	"time"
 
-	"golang.org/x/crypto/ssh"
+	"coterie/cli/sshd/sshtest"
 )
-
-// descriptors counts the open files of the process.
-func descriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
 
 // cutter is a connection that breaks after some octets, either way.
 type cutter struct {
@@ -53,7 +40,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 // Two hundred sessions, each dropped somewhere between its first octet and
 // the middle of its output: nothing of them stays.
 func TestDroppedSessions(t *testing.T) {
-	before := descriptors(t)
+	before := sshtest.Descriptors(t)
 	f := start(t, Limits{})
 	random := rand.New(rand.NewPCG(1, 2))
 	const sessions, atOnce = 200, 10
@@ -64,7 +51,10 @@ func TestDroppedSessions(t *testing.T) {
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			drop(f.address, octets)
+			sshtest.Call{
+				Address: f.address, User: "admin", Password: "secret", Typed: "who\rsize\rflood\r", Octets: math.MaxInt64,
+				Wrap: func(c net.Conn) net.Conn { return &cutter{Conn: c, left: octets} },
+			}.Drop()
 		})
 	}
 	work.Wait()
@@ -84,36 +74,7 @@ func TestDroppedSessions(t *testing.T) {
 		t.Errorf("the server still counts %d, %v, %d", f.server.waiting, f.server.handshakes, len(f.server.connections))
 	}
 	f.server.mu.Unlock()
-	if after := descriptors(t); after > before {
+	if after := sshtest.Descriptors(t); after > before {
 		t.Errorf("%d descriptors, %d before", after, before)
 	}
-}
-
-// drop lives a session until its connection breaks.
-func drop(address string, octets int) {
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	nc, channels, requests, err := ssh.NewClientConn(&cutter{Conn: conn, left: octets}, address, &ssh.ClientConfig{
-		User: "admin", Auth: []ssh.AuthMethod{ssh.Password("secret")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-	})
-	if err != nil {
-		return
-	}
-	client := ssh.NewClient(nc, channels, requests)
-	defer client.Close()
-	s, err := client.NewSession()
-	if err != nil {
-		return
-	}
-	in, _ := s.StdinPipe()
-	out, _ := s.StdoutPipe()
-	if errors.Join(s.RequestPty("vt100", 24, 80, nil), s.Shell()) != nil {
-		return
-	}
-	io.WriteString(in, "who\rsize\rflood\r")
-	io.Copy(io.Discard, out)
 }

@@ -28,11 +28,8 @@ standard input.
 `)
 		fs.PrintDefaults()
 	}
-	if err := fs.Parse(args); err != nil {
-		if err == flag.ErrHelp {
-			return exitOK
-		}
-		return exitUsage
+	if status, ok := parse(fs, args); !ok {
+		return status
 	}
 	if fs.NArg() == 0 {
 		fs.Usage()

@@ -32,11 +32,8 @@ func runConsole(ctx context.Context, args []string, stdin *os.File, stdout, stde
 		io.WriteString(stderr, consoleUsage)
 		fs.PrintDefaults()
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitOK
-		}
-		return exitUsage
+	if status, ok := parse(fs, args); !ok {
+		return status
 	}
 	if fs.NArg() > 0 {
 		fmt.Fprintf(stderr, "coterie console: what is %q?\n", fs.Arg(0))

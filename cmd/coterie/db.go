@@ -69,11 +69,8 @@ func runDB(_ context.Context, args []string, _ *os.File, stdout, stderr io.Write
 	if args[0] != "check" {
 		fs.StringVar(&state, "state", defaultState(), "state directory `DIR`")
 	}
-	if err := fs.Parse(args[1:]); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitOK
-		}
-		return exitUsage
+	if status, ok := parse(fs, args[1:]); !ok {
+		return status
 	}
 	if n := fs.NArg(); n > 1 || n == 0 && args[0] != "check" {
 		io.WriteString(stderr, dbUsage)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,11 +17,8 @@ func runLab(ctx context.Context, args []string, stdin *os.File, stdout, stderr i
 	lab.Flags(fs, &opts)
 	var names []string
 	for {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return exitOK
-			}
-			return exitUsage
+		if status, ok := parse(fs, args); !ok {
+			return status
 		}
 		if fs.NArg() == 0 {
 			break

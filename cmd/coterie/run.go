@@ -59,11 +59,8 @@ func runRun(ctx context.Context, args []string, _ *os.File, stdout, stderr io.Wr
 		io.WriteString(stderr, runUsage)
 		fs.PrintDefaults()
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitOK
-		}
-		return exitUsage
+	if status, ok := parse(fs, args); !ok {
+		return status
 	}
 	for _, arg := range fs.Args() {
 		if err := o.mapName(arg); err != nil {
@@ -74,6 +71,10 @@ func runRun(ctx context.Context, args []string, _ *os.File, stdout, stderr io.Wr
 	if err := o.check(); err != nil {
 		fmt.Fprintf(stderr, "coterie run: %v\n", err)
 		return exitUsage
+	}
+	if err := forbidCore(); err != nil {
+		fmt.Fprintf(stderr, "coterie run: %v\n", err)
+		return exitFailed
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT)
 	defer stop()

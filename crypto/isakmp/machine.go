@@ -179,7 +179,8 @@ type Owner uint64
 type Input interface{ isakmpInput() }
 
 type (
-	// Datagram is one UDP datagram of IKE version 1 other than exchanges 33 and 35.
+	// Datagram is one UDP datagram of IKE version 1 other than exchanges 33 and
+	// 35. Data is the caller's again after Step.
 	Datagram struct {
 		VRF           string // of the socket; "" is the global table
 		Local, Remote netip.AddrPort

@@ -94,7 +94,7 @@ func Import(public, private string, passphrase secret.Bytes) (*rsa.PrivateKey, e
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	if err != nil {
-		if k, err = ParsePKCS8(der); err != nil {
+		if k, err = parsePKCS8(der); err != nil {
 			return nil, err
 		}
 	}

@@ -109,7 +109,7 @@ func TestSizes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ParsePKCS8(der); err == nil {
+	if _, err := parsePKCS8(der); err == nil {
 		t.Error("an ECDSA key passes for RSA")
 	}
 	if p := (Pair{Label: "x"}).Public(); p.SPKI != nil || p.Bits != 0 {

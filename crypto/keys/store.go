@@ -95,9 +95,9 @@ func unmarshal(block *pem.Block) (Pair, error) {
 	return out, nil
 }
 
-// ParsePKCS8 reads a PKCS#8 DER encoding and checks that it holds an RSA key
+// parsePKCS8 reads a PKCS#8 DER encoding and checks that it holds an RSA key
 // of a permitted size.
-func ParsePKCS8(der []byte) (*rsa.PrivateKey, error) {
+func parsePKCS8(der []byte) (*rsa.PrivateKey, error) {
 	v, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("decode private key: %w", err)

@@ -126,7 +126,7 @@ func FuzzCRL(f *testing.F) {
 		}
 		if err == nil {
 			l.Revoked(leaf.Certificate)
-			l.Usable(noon)
+			l.usable(noon)
 		}
 	})
 }

@@ -247,7 +247,7 @@ func serialOctets(n *big.Int) string {
 	return string(b)
 }
 
-// Usable tells whether the list speaks for now.
-func (l *CRL) Usable(now time.Time) bool {
+// usable tells whether the list speaks for now.
+func (l *CRL) usable(now time.Time) bool {
 	return !now.Before(l.ThisUpdate) && (l.NextDate.IsZero() || !now.After(l.NextDate))
 }

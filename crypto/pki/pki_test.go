@@ -372,7 +372,7 @@ func TestMatchesID(t *testing.T) {
 		c.DNSNames, c.EmailAddresses = []string{"Branch2.Example.Net", "*.wild.example"}, []string{"ops@Example.net"}
 		c.IPAddresses = []net.IP{net.ParseIP("192.0.2.7"), net.ParseIP("2001:db8::7")}
 	})
-	der, err := Request{Subject: "cn=R3, o=Coterie", FQDN: "r3.example.net", Serial: "9X", Address: netip.MustParseAddr("192.0.2.9")}.SubjectDER()
+	der, err := Request{Subject: "cn=R3, o=Coterie", FQDN: "r3.example.net", Serial: "9X", Address: netip.MustParseAddr("192.0.2.9")}.subjectDER()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"net/netip"
 	"time"
 )
@@ -53,8 +52,8 @@ func (r Request) name() (pkix.RDNSequence, error) {
 	return seq, nil
 }
 
-// SubjectDER is the name as it will be in the certificate.
-func (r Request) SubjectDER() ([]byte, error) {
+// subjectDER is the name as it will be in the certificate.
+func (r Request) subjectDER() ([]byte, error) {
 	seq, err := r.name()
 	if err != nil {
 		return nil, err
@@ -90,15 +89,14 @@ func algorithm(key crypto.Signer, hash string) (x509.SignatureAlgorithm, error) 
 	return 0, fmt.Errorf("hash %s: %w", hash, ErrUsage)
 }
 
-// names puts host name and address where RFC 4945 wants them as well.
-func (r Request) names() (dns []string, ips []net.IP) {
+// alternative is what stands in subjectAltName: host name and address, where
+// RFC 4945 wants them as well. Either may be nil. An address is octets here:
+// x509 wants a net.IP, which takes them, and package net has no place in a core.
+func (r Request) alternative() (dns []string, address []byte) {
 	if r.FQDN != "" {
 		dns = []string{r.FQDN}
 	}
-	if r.Address.IsValid() {
-		ips = []net.IP{r.Address.AsSlice()}
-	}
-	return dns, ips
+	return dns, r.Address.AsSlice()
 }
 
 var oidKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 15}
@@ -115,7 +113,7 @@ func keyUsage(key crypto.Signer) pkix.Extension {
 
 // CreateRequest makes a PKCS #10 request (RFC 2986), DER, signed by key.
 func CreateRequest(r Request, key crypto.Signer, random io.Reader) ([]byte, error) {
-	subject, err := r.SubjectDER()
+	subject, err := r.subjectDER()
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +121,12 @@ func CreateRequest(r Request, key crypto.Signer, random io.Reader) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	dns, ips := r.names()
-	der, err := x509.CreateCertificateRequest(random, &x509.CertificateRequest{RawSubject: subject, SignatureAlgorithm: a,
-		DNSNames: dns, IPAddresses: ips, ExtraExtensions: []pkix.Extension{keyUsage(key)}}, key)
+	dns, address := r.alternative()
+	template := &x509.CertificateRequest{RawSubject: subject, SignatureAlgorithm: a, DNSNames: dns, ExtraExtensions: []pkix.Extension{keyUsage(key)}}
+	if address != nil {
+		template.IPAddresses = append(template.IPAddresses, address)
+	}
+	der, err := x509.CreateCertificateRequest(random, template, key)
 	if err != nil {
 		return nil, fmt.Errorf("certificate request: %w", err)
 	}
@@ -138,7 +139,7 @@ const selfSignedLife = 3650 * 24 * time.Hour
 // SelfSigned makes a certificate of `enrollment selfsigned`, DER, valid from now on.
 // Peers install it as a trust anchor.
 func SelfSigned(r Request, key crypto.Signer, now time.Time, random io.Reader) ([]byte, error) {
-	subject, err := r.SubjectDER()
+	subject, err := r.subjectDER()
 	if err != nil {
 		return nil, err
 	}
@@ -146,11 +147,14 @@ func SelfSigned(r Request, key crypto.Signer, now time.Time, random io.Reader) (
 	if err != nil {
 		return nil, err
 	}
-	dns, ips := r.names()
+	dns, address := r.alternative()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), RawSubject: subject, SignatureAlgorithm: a,
 		NotBefore: now.UTC().Truncate(time.Second), NotAfter: now.UTC().Truncate(time.Second).Add(selfSignedLife),
-		IsCA: true, BasicConstraintsValid: true, DNSNames: dns, IPAddresses: ips,
+		IsCA: true, BasicConstraintsValid: true, DNSNames: dns,
+	}
+	if address != nil {
+		template.IPAddresses = append(template.IPAddresses, address)
 	}
 	der, err := x509.CreateCertificate(random, template, template, key.Public(), key)
 	if err != nil {

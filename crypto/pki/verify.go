@@ -356,7 +356,7 @@ func (t *Trustpoint) checkRevocation(path []*x509.Certificate, now time.Time) er
 		return ErrNoCRL
 	case !covered:
 		return fmt.Errorf("certificate %s is of another authority: %w", NameString(path[0].RawSubject), ErrNoCRL)
-	case !t.CRL.Usable(now):
+	case !t.CRL.usable(now):
 		return fmt.Errorf("the list of %s is stale: %w", t.CRL.Issuer, ErrNoCRL)
 	}
 	return nil

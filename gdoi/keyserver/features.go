@@ -43,19 +43,7 @@ func (m *Machine) dropIncapable(now time.Time, g *group) {
 	if !timed(g.force) && !long(g.force) {
 		return
 	}
-	var unfit []*record
-	g.members.tree.Ascend(func(r *record) bool {
-		if r.keyed && g.lacking(r.Foreign, r.caps) != "" {
-			unfit = append(unfit, r)
-		}
-		return true
-	})
-	for _, r := range unfit {
-		c := *r
-		c.keyed = false
-		g.put(now, &c)
-		m.keep(g, &c)
-	}
+	m.unkey(now, g, func(r *record) bool { return r.keyed && g.lacking(r.Foreign, r.caps) != "" })
 }
 
 // strongEnough tells why a key of a long life must not be used; "": it may.

@@ -100,14 +100,19 @@ func (m *Machine) dropUnfit(now time.Time, g *group) {
 	if g.foreign == 0 || g.unreadable() == "" {
 		return
 	}
-	var unfit []*record
+	m.unkey(now, g, func(r *record) bool { return foreigner(r) > 0 })
+}
+
+// unkey stops rekeying the members that are unfit.
+func (m *Machine) unkey(now time.Time, g *group, unfit func(*record) bool) {
+	var list []*record
 	g.members.tree.Ascend(func(r *record) bool {
-		if foreigner(r) > 0 {
-			unfit = append(unfit, r)
+		if unfit(r) {
+			list = append(list, r)
 		}
 		return true
 	})
-	for _, r := range unfit {
+	for _, r := range list {
 		c := *r
 		c.keyed = false
 		g.put(now, &c)

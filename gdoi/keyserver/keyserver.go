@@ -169,7 +169,8 @@ type (
 	Configure struct{ Config Config }
 	// Phase2 is a GROUPKEY-PULL message on a phase 1 that the peer opened.
 	Phase2 struct{ isakmp.Phase2 }
-	// Ack is a GROUPKEY-PUSH ACK datagram (exchange 35).
+	// Ack is a GROUPKEY-PUSH ACK datagram (exchange 35). Data is the caller's
+	// again after Step.
 	Ack struct {
 		Local, Remote netip.AddrPort
 		Data          []byte

@@ -17,7 +17,7 @@ const (
 )
 
 // Pace is how unicast rekeys leave: Batch members, then as many again every
-// Interval. The zero value is that of IOS, 50 every 5 s.
+// Interval (`platform gdoi rekey-pace`). The zero value is that of IOS, 50 every 5 s.
 type Pace struct {
 	Batch    int
 	Interval time.Duration

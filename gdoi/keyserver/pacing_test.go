@@ -130,3 +130,42 @@ func TestOvertakingLeavesNobodyBehind(t *testing.T) {
 		}
 	}
 }
+
+// A pace too slow for the last life of a KEK gives way: what brings the next one
+// is with all members before the old one ends. Another pace is no change of
+// policy.
+func TestSlowPaceKeepsTheKEK(t *testing.T) {
+	const members = 500
+	w := newWorld(t, testGroup())
+	w.quick = true
+	w.bulk(members)
+	w.takeLogs()
+	g := testGroup()
+	g.SAs[0].Lifetime = 3 * g.Rekey.Lifetime // it is the KEK alone that is replaced
+	g.Rekey.Pace = Pace{Batch: 1, Interval: time.Minute}
+	w.configure(g)
+	w.step(RekeyNow{})
+	w.run(2 * time.Minute)
+	g.Rekey.Pace = Pace{Batch: 1, Interval: 50 * time.Second}
+	w.takeLogs()
+	w.configure(g)
+	w.wantLogs()
+	if w.group().Changed {
+		t.Error("another pace counts as a change of policy")
+	}
+	old, end := w.m.groups[0].kek, w.m.groups[0].kek.Expires()
+	for w.m.groups[0].kek == old {
+		w.takeSends()
+		w.run(w.group().KEK.TimeToRekey + time.Second)
+	}
+	first := map[netip.Addr]bool{}
+	for w.now.Before(end) {
+		for _, s := range w.takeSends() {
+			first[s.Remote.Addr()] = true
+		}
+		w.run(time.Second)
+	}
+	if len(first) != members {
+		t.Errorf("%d of %d members have the new KEK at the end of the old one", len(first), members)
+	}
+}

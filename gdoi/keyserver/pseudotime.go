@@ -142,7 +142,7 @@ func (p *pseudotime) restore(now time.Time, b []byte, shift time.Duration) bool 
 		return false
 	}
 	at := xfrm.Pseudotime(binary.BigEndian.Uint64(b[1:]))
-	if at < xfrm.MinPseudotime {
+	if at < xfrm.MinPseudotime || at > xfrm.MaxPseudotime {
 		return false
 	}
 	if shift >= 0 && shift <= stampLag {

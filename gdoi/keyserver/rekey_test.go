@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"coterie/crypto/suite"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 )
 
@@ -165,7 +166,7 @@ func TestSigningKeyRollover(t *testing.T) {
 	m.register(1234)
 	w.takeLogs()
 	g := testGroup()
-	key, spki := signer(rsa1024)
+	key, spki := testkey.Short()
 	g.Rekey.Signer, g.Rekey.SPKI, g.Rekey.KeyLabel = key, spki, "OTHER"
 	w.configure(g)
 	if l := w.takeLogs(); len(l) != 1 || !strings.Contains(l[0], "POLICY_CHANGE") {

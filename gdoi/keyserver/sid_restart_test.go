@@ -2,6 +2,7 @@ package keyserver
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"testing"
 	"time"
@@ -158,6 +159,8 @@ func FuzzNumberRecords(f *testing.F) {
 	a.take([]uint32{4}, 1)
 	f.Add(a.record())
 	f.Add([]byte{1, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	// One that wraps within the second that has passed since.
+	f.Add(binary.BigEndian.AppendUint64([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, uint64(start.Add(-time.Second).UnixNano())))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var s senders
 		if s.restore(b) {

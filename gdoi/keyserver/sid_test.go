@@ -2,7 +2,6 @@ package keyserver
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -174,20 +173,10 @@ type given struct {
 // register takes the policy and keys as member i, asking for n sender IDs.
 // deliver false loses message 4.
 func (s *station) register(i, n int, foreign bool) (given, bool) {
-	addr := memberAddr(i)
-	key := sha256.Sum256(addr.AsSlice())
 	s.mid++
-	sa := isakmp.SA{ID: isakmp.SAID(i), Local: netip.AddrPortFrom(serverAddr, 848), Remote: netip.AddrPortFrom(addr, 848),
-		Peer: isakmp.AddressID(netip.AddrPortFrom(addr, 848)), Foreign: foreign,
-		PRF: func(parts ...[]byte) []byte {
-			h := hmac.New(sha256.New, key[:])
-			for _, p := range parts {
-				h.Write(p)
-			}
-			return h.Sum(nil)
-		}}
-	if !foreign {
-		sa.Capabilities = isakmp.CapTBAR | isakmp.CapDenyACE | isakmp.CapPushAck
+	sa := phaseOne(i, isakmp.CapTBAR|isakmp.CapDenyACE|isakmp.CapPushAck)
+	if foreign {
+		sa.Foreign, sa.Capabilities = true, 0
 	}
 	send := func(first uint8, chain []byte, err error) bool {
 		if err != nil {
@@ -223,7 +212,7 @@ func (s *station) register(i, n int, foreign bool) (given, bool) {
 	if g.ids, err = wire.SenderIDsOf(four.KD); err != nil {
 		s.t.Fatal(err)
 	}
-	s.record(addr, g)
+	s.record(sa.Remote.Addr(), g)
 	return g, true
 }
 

@@ -3,12 +3,8 @@ package keyserver
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
-	_ "embed"
 	"encoding/binary"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -23,27 +19,9 @@ import (
 	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
 	"coterie/internal/env"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 )
-
-//go:embed testdata/rsa2048.pem
-var rsa2048 []byte
-
-//go:embed testdata/rsa1024.pem
-var rsa1024 []byte
-
-func signer(text []byte) (*rsa.PrivateKey, []byte) {
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		panic(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		panic(err)
-	}
-	return key, spki
-}
 
 var start = time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 
@@ -55,7 +33,7 @@ func ace(permit bool, protocol uint8) xfrm.ACE { return xfrm.ACE{Permit: permit,
 
 // testGroup is a complete unicast group: AES-256 KEK of a day, AES TEK of an hour.
 func testGroup() Group {
-	key, spki := signer(rsa2048)
+	key, spki := testkey.Long()
 	return Group{
 		Name: "GDOI-GROUP1", ID: policy.GroupID{Number: 1234}, Address: serverAddr, Port: 848,
 		Acknowledgement: "Cisco",
@@ -223,15 +201,12 @@ type member struct {
 	mute       bool
 }
 
-// newMember is a peer with an established phase 1 and all our capabilities.
-func (w *world) newMember(i int) *member {
-	addr := memberAddr(i)
-	key := sha256.Sum256(addr.AsSlice())
-	m := &member{w: w, mid: uint32(i) << 16}
-	m.sa = isakmp.SA{
-		ID: isakmp.SAID(i), Local: netip.AddrPortFrom(serverAddr, 848), Remote: netip.AddrPortFrom(addr, 848),
-		Peer:         isakmp.AddressID(netip.AddrPortFrom(addr, 848)),
-		Capabilities: isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK,
+// phaseOne is the established phase 1 of member i, which can what the mask says.
+func phaseOne(i int, can uint32) isakmp.SA {
+	remote := netip.AddrPortFrom(memberAddr(i), 848)
+	key := sha256.Sum256(remote.Addr().AsSlice())
+	return isakmp.SA{
+		ID: isakmp.SAID(i), Local: netip.AddrPortFrom(serverAddr, 848), Remote: remote, Peer: isakmp.AddressID(remote), Capabilities: can,
 		PRF: func(parts ...[]byte) []byte {
 			h := hmac.New(sha256.New, key[:])
 			for _, p := range parts {
@@ -240,7 +215,12 @@ func (w *world) newMember(i int) *member {
 			return h.Sum(nil)
 		},
 	}
-	w.members[addr] = m
+}
+
+// newMember is a peer with an established phase 1 and all our capabilities.
+func (w *world) newMember(i int) *member {
+	m := &member{w: w, mid: uint32(i) << 16, sa: phaseOne(i, isakmp.CapDenyACE|isakmp.CapPushAck|isakmp.CapTwoOctetTEK)}
+	w.members[m.sa.Remote.Addr()] = m
 	return m
 }
 

@@ -44,11 +44,7 @@ func (c *pseudoclock) set(now time.Time, t xfrm.Pseudotime) {
 	c.PseudoClock = xfrm.PseudoClock{At: t, Base: now}
 }
 
-const (
-	century = 100 * 365 * 24 * time.Hour
-	// maxPseudotime is beyond any clock, and far from where numbers wrap.
-	maxPseudotime xfrm.Pseudotime = 1 << 48
-)
+const century = 100 * 365 * 24 * time.Hour
 
 // apart is a minus b, within a century.
 func apart(a, b xfrm.Pseudotime) time.Duration {
@@ -134,7 +130,7 @@ func (m *Machine) timed(now time.Time, p wire.Policy) error {
 		if replayWindow(p.TEKs) > 0 && !m.clock.Synchronized() {
 			return &wire.Error{Notify: wire.NotifyNoProposalChosen, Reason: "time-based anti-replay without a pseudotime"}
 		}
-	case *p.Pseudotime > maxPseudotime, m.clock.Synchronized() && apart(*p.Pseudotime, m.clock.Now(now)) >= century:
+	case *p.Pseudotime > xfrm.MaxPseudotime, m.clock.Synchronized() && apart(*p.Pseudotime, m.clock.Now(now)) >= century:
 		return &wire.Error{Notify: wire.NotifyPayloadMalformed, Payload: wire.PayloadGAP, Reason: fmt.Sprintf("pseudotime %s is too far ahead", pseudoSeconds(*p.Pseudotime))}
 	}
 	return nil

@@ -3,12 +3,9 @@ package member
 import (
 	"crypto"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +18,7 @@ import (
 	"coterie/internal/env"
 	"coterie/internal/secret"
 	"coterie/internal/syslog"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 )
 
@@ -271,27 +269,9 @@ type fakeServer struct {
 	asked   policy.GroupID
 }
 
-func rsaKey(t testing.TB, file string) (*rsa.PrivateKey, []byte) {
-	t.Helper()
-	text, err := os.ReadFile("testdata/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, spki
-}
-
 func newFakeServer(t *testing.T, l *lab) *fakeServer {
 	s := &fakeServer{t: t, l: l, nr: []byte("nonce of the server.")}
-	s.key, s.spki = rsaKey(t, "rekey_rsa.pem")
+	s.key, s.spki = testkey.Rekey()
 	s.kek = s.newKEK(1, 24*time.Hour)
 	s.teks = []policy.TEK{s.newTEK(1, 0x1000, time.Hour)}
 	return s

@@ -1,12 +1,8 @@
 package member_test
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +14,7 @@ import (
 	"coterie/gdoi/member"
 	"coterie/gdoi/policy"
 	"coterie/internal/env"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 )
 
@@ -57,19 +54,7 @@ func newWorld(t *testing.T, n int) *world {
 
 func (w *world) keyserver() keyserver.Config {
 	w.t.Helper()
-	text, err := os.ReadFile("testdata/rekey_rsa.pem")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(key.Public().(*rsa.PublicKey))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	key, spki := testkey.Rekey()
 	return keyserver.Config{Groups: []keyserver.Group{{
 		Name: "G", ID: policy.GroupID{Number: 1}, Address: ks, Port: 848,
 		Rekey: keyserver.Rekey{Unicast: true, Cipher: suite.AES256, SigHash: suite.SHA256, KeyLabel: "K", Signer: key, SPKI: spki,

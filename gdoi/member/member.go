@@ -68,7 +68,8 @@ type (
 	// Notified is a notify on the SA this machine registers over, or a peer's
 	// INVALID-SPI on any.
 	Notified struct{ isakmp.Notified }
-	// Push is a GROUPKEY-PUSH datagram whose cookies are one of KEKSPIs.
+	// Push is a GROUPKEY-PUSH datagram whose cookies are one of KEKSPIs. Data is
+	// not to be changed.
 	Push struct {
 		Local, Remote netip.AddrPort
 		Data          []byte

@@ -10,6 +10,7 @@ import (
 	"coterie/crypto/suite"
 	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 
 	"github.com/google/go-cmp/cmp"
@@ -380,7 +381,7 @@ func TestBadRekeys(t *testing.T) {
 		}, func(c Counters) uint64 { return c.PushSequence },
 			"%GDOI-3-GDOI_REKEY_SEQ_FAILURE: Failed to process rekey seq # 4 in seq payload for group GDOI-GROUP1, last seq # 5"},
 		"signed by somebody else": {func(l *lab) []byte {
-			other, _ := rsaKey(l.t, "other_rsa.pem")
+			other, _ := testkey.Other()
 			l.ks().key = other
 			return l.ks().rekey(l.ks().kek, l.ks().pushPolicy(false))
 		}, func(c Counters) uint64 { return c.PushSignature },
@@ -447,7 +448,7 @@ func TestBadRekeys(t *testing.T) {
 			// The true rekey still counts.
 			l.ks().teks = []policy.TEK{l.ks().newTEK(1, 0x3000, time.Hour)}
 			l.ks().seq, l.ks().kek = 6, policy.KEK(l.m.keks[0].KEK)
-			l.ks().key, _ = rsaKey(t, "rekey_rsa.pem")
+			l.ks().key, _ = testkey.Rekey()
 			l.push(l.ks().rekey(l.ks().kek, l.ks().pushPolicy(false)))
 			if s := l.m.Snapshot(l.now); s.RekeysReceived != 1 {
 				t.Errorf("%+v", s)

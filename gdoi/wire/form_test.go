@@ -157,3 +157,45 @@ func TestLongIdentification(t *testing.T) {
 		t.Fatalf("%d octets: %v", maxID+1, err)
 	}
 }
+
+// An SA is read only when it can be written again: in one layout, with the
+// attributes of all its GAPs in one.
+func TestWholeSA(t *testing.T) {
+	sat := func(width int) isakmp.Payload {
+		s := SAT{ProtocolID: ProtoESP, Src: matchID(network("10.0.0.0/8")), Dst: matchID(network("10.0.0.0/8")), Transform: 12, SPI: 0x1000}
+		b, err := s.Append(nil, Form{TEKIDLength: width})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return isakmp.Payload{Type: PayloadSAT, Body: b}
+	}
+	gap := func(octets int) isakmp.Payload {
+		b, err := isakmp.AppendAttributes(nil, []isakmp.Attribute{isakmp.Variable(100, make([]byte, octets-4))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return isakmp.Payload{Type: PayloadGAP, Body: b}
+	}
+	for _, tt := range []struct {
+		name string
+		list []isakmp.Payload
+		ok   bool
+	}{
+		{"one octet", []isakmp.Payload{sat(1), sat(1)}, true},
+		{"two octets", []isakmp.Payload{sat(2), sat(2)}, true},
+		{"one, then two", []isakmp.Payload{sat(1), sat(2)}, false},
+		{"two, then one", []isakmp.Payload{sat(2), sat(1)}, false},
+		{"as many attributes as fit", []isakmp.Payload{sat(2), gap(60000), gap(maxBody - 60000)}, true},
+		{"an octet more", []isakmp.Payload{sat(2), gap(60000), gap(maxBody - 60000 + 1)}, false},
+	} {
+		first, chain, err := isakmp.AppendChain(nil, tt.list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := append([]byte{0, 0, 0, DOI, 0, 0, 0, 0, 0, first, 0, 0}, chain...)
+		if _, _, err := ParseSA(b, Form{}); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		parseAll(t, b)
+	}
+}

@@ -3,12 +3,9 @@ package wire
 import (
 	"crypto"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,29 +14,12 @@ import (
 	"coterie/crypto/suite"
 	"coterie/gdoi/policy"
 	"coterie/internal/secret"
+	"coterie/internal/testkey"
 	"coterie/xfrm"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
-
-func signingKey(t testing.TB) (*rsa.PrivateKey, []byte) {
-	t.Helper()
-	text, err := os.ReadFile("testdata/rekey_rsa.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, spki
-}
 
 // fill makes a key of n octets that differs by its first argument.
 func fill(seed uint64, n int) secret.Bytes {
@@ -83,7 +63,7 @@ func drawTransform(t *rapid.T) suite.Transform {
 
 // Law: what a key server says, in either form, is what a member reads.
 func TestPolicyRoundTrip(t *testing.T) {
-	_, spki := signingKey(t)
+	_, spki := testkey.Rekey()
 	rapid.Check(t, func(t *rapid.T) {
 		form := Form{TEKIDLength: rapid.IntRange(1, 2).Draw(t, "width")}
 		want := Policy{HasTEKs: true}
@@ -350,7 +330,7 @@ func TestSATWidth(t *testing.T) {
 
 // Signatures: the sender's two forms, and the verifier's four readings.
 func TestPushSignatures(t *testing.T) {
-	key, spki := signingKey(t)
+	key, spki := testkey.Rekey()
 	kek := policy.KEK{SPI: [16]byte{1: 1}, Cipher: suite.AES256, IV: fill(1, 16), Key: fill(2, 32), SigHash: suite.SHA256, SigKey: spki}
 	for _, info := range []bool{false, true} {
 		for _, seq := range []uint32{1, 1 << 31} {

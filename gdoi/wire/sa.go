@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 
 	"coterie/crypto/isakmp"
@@ -39,7 +40,8 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 	}
 	// Counted first and then allocated once, so that memory stays in
 	// proportion to the message.
-	var sak, sat, gap, other int
+	var sak, sat, gap, gapOctets, other int
+	form := prefer
 	c := chain{uint8(first), b[12:]}
 	for {
 		p, more, err := c.take()
@@ -54,6 +56,9 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 			sak++
 		case PayloadSAT:
 			sat++
+			if form.TEKIDLength == prefer.TEKIDLength { // one that is plain tells how to read the others
+				form.TEKIDLength = cmp.Or(onlyWidth(p.Body), prefer.TEKIDLength)
+			}
 			if len(p.Body) > 0 && p.Body[0] != ProtoESP && p.Body[0] != ProtoBypass {
 				other++ // kept as it is, however short
 			}
@@ -63,6 +68,7 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 				return SA{}, prefer, err
 			}
 			gap += n
+			gapOctets += len(p.Body)
 		default:
 			other++
 		}
@@ -73,8 +79,8 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 	if sak > maxSAKs || sat > maxSATs || other > isakmp.MaxPayloads {
 		return SA{}, prefer, malformed(PayloadSA, "too many sub-payloads")
 	}
-	if gap > maxAttributes {
-		return SA{}, prefer, malformed(PayloadGAP, "more than %d attributes", maxAttributes)
+	if gap > maxAttributes || gapOctets > maxBody {
+		return SA{}, prefer, malformed(PayloadGAP, "%d attributes of %d octets", gap, gapOctets)
 	}
 	var sa SA
 	if sak > 0 {
@@ -90,7 +96,7 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 	if gap > 0 {
 		gaps.grow(gap)
 	}
-	form := prefer
+	found := 0
 	for c = (chain{uint8(first), b[12:]}); ; {
 		p, more, _ := c.take()
 		if !more {
@@ -108,8 +114,11 @@ func ParseSA(b []byte, prefer Form) (SA, Form, error) {
 			if err != nil {
 				return SA{}, prefer, err
 			}
+			if width != 0 && found != 0 && width != found {
+				return SA{}, prefer, malformed(PayloadSAT, "identifications in both layouts")
+			}
 			if width != 0 {
-				form.TEKIDLength = width
+				form.TEKIDLength, found = width, width
 			}
 			sa.SAT = append(sa.SAT, t)
 		case PayloadGAP:
@@ -133,6 +142,7 @@ const (
 	maxSAKs          = 16
 	maxSATs          = 1024
 	maxSATAttributes = 4096
+	maxBody          = 0xffff - 4 // octets of one payload; several GAPs are written as one
 )
 
 // readSATAttributes reads what parseSAT has left in Raw. Neighbours with the

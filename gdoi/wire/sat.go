@@ -73,30 +73,39 @@ func parseSAT(b []byte, prefer int) (t SAT, width int, err error) {
 	default:
 		return SAT{ProtocolID: b[0], Raw: b[1:len(b):len(b)]}, 0, nil
 	}
-	one, attrs1, ok1 := layoutSAT(b, 1)
-	two, attrs2, ok2 := layoutSAT(b, 2)
-	if ok1 && ok2 { // both end well: only one of them makes sense, as a rule
-		s1, s2 := sensible(one, attrs1), sensible(two, attrs2)
-		switch {
-		case s1 != s2:
-			ok1, ok2 = s1, s2
-		case prefer == 1:
-			ok2 = false
-		default:
-			ok1 = false
+	if width = onlyWidth(b); width == 0 {
+		if width = 2; prefer == 1 {
+			width = 1
 		}
 	}
-	switch {
-	case ok2:
-		two.Raw = attrs2
-		_, err = checkAttributes(PayloadSAT, attrs2)
-		return two, 2, err
-	case ok1:
-		one.Raw = attrs1
-		_, err = checkAttributes(PayloadSAT, attrs1)
-		return one, 1, err
+	t, attrs, ok := layoutSAT(b, width)
+	if !ok {
+		return SAT{}, 0, malformed(PayloadSAT, "no layout fits its %d octets", len(b))
 	}
-	return SAT{}, 0, malformed(PayloadSAT, "no layout fits its %d octets", len(b))
+	t.Raw = attrs
+	_, err = checkAttributes(PayloadSAT, attrs)
+	return t, width, err
+}
+
+// onlyWidth is the one layout in which the body of a SAT can be read: the
+// lengths of its identifications have one octet or two. When both end well only
+// one of them makes sense, as a rule. 0: both do, or none, or it has none.
+func onlyWidth(b []byte) int {
+	if len(b) == 0 || b[0] != ProtoESP {
+		return 0
+	}
+	one, attrs1, ok1 := layoutSAT(b, 1)
+	two, attrs2, ok2 := layoutSAT(b, 2)
+	if ok1 && ok2 {
+		ok1, ok2 = sensible(one, attrs1), sensible(two, attrs2)
+	}
+	switch {
+	case ok1 == ok2:
+		return 0
+	case ok1:
+		return 1
+	}
+	return 2
 }
 
 // selectors reads Protocol-ID, protocol and the two identifications.

@@ -48,7 +48,6 @@ var (
 	KSNoRSAKeys           = define("GDOI", 1, "KS_NO_RSA_KEYS", "RSA Key - %v : Not found, Required for group %v")
 	KSRegsCompl           = define("GDOI", 5, "KS_REGS_COMPL", "KS completed successful registration in group %v with GM %v.")
 	KSBadID               = define("GDOI", 3, "KS_BAD_ID", "Registration: %v config mismatch between KS and the GM %v, with group identity %v").provoked(2)
-	KSUnauthorized        = define("GDOI", 3, "KS_UNAUTHORIZED", "Registration: Unauthorized %v tried to join the group %v.").provoked(1)
 	UnauthorizedIP        = define("GDOI", 1, "UNAUTHORIZED_IPADDR", "Group %v received registration from unauthorized ip address: %v").provoked(2)
 	UnauthorizedIdentity  = define("GDOI", 1, "UNAUTHORIZED_IDENTITY", "Group %v received registration from unauthorized identity: %v").provoked(2)
 	UnregisteredInterface = define("GDOI", 1, "UNREGISTERED_INTERFACE", "Group %v received registration from unregistered interface.").provoked(1)
@@ -73,7 +72,6 @@ var (
 	KSReinitGroup         = define("GDOI", 5, "KS_REINIT_GROUP", "%v for group %v and will re-initialize the group.")
 	KSReinitFinish        = define("GDOI", 5, "KS_REINIT_FINISH", "Re-initialization of group %v completed.")
 	ACLNum                = define("GDOI", 1, "GDOI_ACL_NUM", "The ACL %v has too many entries. GDOI will honor only the first 100 ACL entries specified.")
-	ACLRange              = define("GDOI", 1, "GDOI_ACL_RANGE", "The ACL %v contains port range, which is NOT supported. WARNING: No TEK policy will be created.")
 )
 
 // Our own wording, where IOS has no message for what happened.
@@ -102,7 +100,6 @@ var (
 var (
 	RecvdPktNotIPSec = define("CRYPTO", 4, "RECVD_PKT_NOT_IPSEC", "Rec'd packet not an IPSEC packet. (ip) vrf/dest_addr= /%v, src_addr= %v, prot= %d").provoked(2)
 	RecvdPktInvSPI   = define("CRYPTO", 4, "RECVD_PKT_INV_SPI", "decaps: rec'd IPSEC packet has invalid spi for destaddr=%v, prot=50, spi=0x%X(%d), srcaddr=%v, input interface=%v").provoked(4)
-	PktReplayErr     = define("CRYPTO", 4, "PKT_REPLAY_ERR", "decrypt: replay check failed connection id=%d, sequence number=%d").provoked(anyone)
 	IKMPBadMessage   = define("CRYPTO", 4, "IKMP_BAD_MESSAGE", "IKE message from %v failed its sanity check or is malformed").provoked(1)
 	IKMPNoSA         = define("CRYPTO", 4, "IKMP_NO_SA", "IKE message from %v has no SA and is not an initialization offer").provoked(1)
 	IKMPNoPSK        = define("CRYPTO", 4, "IKMP_NO_PRESHARED_KEY", "Pre-shared key for remote peer at %v is missing").provoked(1)

@@ -59,7 +59,7 @@ func New(cfg Config) (*Stack, error) {
 		known:   make(map[int]device),
 		cleared: make(map[int]clearance),
 		sockets: make(map[*socket]struct{}),
-		events:  make(chan netdev.LinkEvent, eventLimit),
+		events:  make(chan netdev.LinkEvent, netdev.EventLimit),
 	}
 	if s.clock == nil {
 		s.clock = new(env.Clock)

@@ -143,19 +143,4 @@ func (s *Stack) settle(list []device) error {
 // Events reports changes until Close.
 func (s *Stack) Events() <-chan netdev.LinkEvent { return s.events }
 
-// eventLimit is how many events wait for a reader; the oldest make room.
-const eventLimit = 256
-
-func (s *Stack) event(e netdev.LinkEvent) {
-	for {
-		select {
-		case s.events <- e:
-			return
-		default:
-		}
-		select {
-		case <-s.events:
-		default:
-		}
-	}
-}
+func (s *Stack) event(e netdev.LinkEvent) { netdev.PostEvent(s.events, e) }

@@ -72,7 +72,7 @@ func New(cfg Config) (*Stack, error) {
 		cfg: cfg, clock: newClock(cfg.Clock), rand: cfg.Rand,
 		inbox: inbox{wake: make(chan struct{}, 1)},
 		done:  make(chan struct{}), ended: make(chan struct{}),
-		tables: make(map[string]*table), events: make(chan netdev.LinkEvent, eventLimit),
+		tables: make(map[string]*table), events: make(chan netdev.LinkEvent, netdev.EventLimit),
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -269,23 +269,9 @@ func (s *Stack) settleLocked(p *port, wasShutdown bool) {
 	}
 }
 
-// eventLimit is how many events wait for a reader; the oldest make room.
-const eventLimit = 256
-
 func (s *Stack) eventLocked(e netdev.LinkEvent) {
-	if s.closed {
-		return
-	}
-	for {
-		select {
-		case s.events <- e:
-			return
-		default:
-		}
-		select {
-		case <-s.events:
-		default:
-		}
+	if !s.closed {
+		netdev.PostEvent(s.events, e)
 	}
 }
 
