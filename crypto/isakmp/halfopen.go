@@ -22,12 +22,13 @@ const (
 // halfOpenTable holds a responder's unfinished SAs, oldest first.
 type halfOpenTable struct {
 	ring   *list.List                     // of *phaseOne
-	at     map[*phaseOne][2]*list.Element // in ring, in nets
-	first  map[firstKey]*phaseOne
-	peers  map[netip.AddrPort][]*phaseOne
-	nets   map[netip.Prefix]*list.List // of *phaseOne, oldest first
+	peers  map[netip.AddrPort][]*phaseOne // maxHalfOpenPeer at most, oldest first
+	nets   map[netip.Prefix]*list.List    // of *phaseOne, oldest first
 	octets int
 }
+
+// halfOpenPlace is where an SA stands in the lists; the zero value is nowhere.
+type halfOpenPlace struct{ inRing, inNet *list.Element }
 
 // halfOpenPrefix is the network that an address is counted in.
 func halfOpenPrefix(a netip.Addr) netip.Prefix {
@@ -42,23 +43,23 @@ func halfOpenPrefix(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// firstKey finds the SA of a repeated message 1.
-type firstKey struct {
-	peer
-	initiator Cookie
-}
-
 func newHalfOpenTable() halfOpenTable {
 	return halfOpenTable{
 		ring:  list.New(),
-		at:    make(map[*phaseOne][2]*list.Element),
-		first: make(map[firstKey]*phaseOne),
 		peers: make(map[netip.AddrPort][]*phaseOne),
 		nets:  make(map[netip.Prefix]*list.List),
 	}
 }
 
-func (t *halfOpenTable) find(p peer, icookie Cookie) *phaseOne { return t.first[firstKey{p, icookie}] }
+// find is the SA of a repeated message 1.
+func (t *halfOpenTable) find(p peer, icookie Cookie) *phaseOne {
+	for _, sa := range t.peers[p.remote] {
+		if sa.icookie == icookie && sa.peer == p {
+			return sa
+		}
+	}
+	return nil
+}
 
 func halfOpenSize(sa *phaseOne) int { return len(sa.saBody) + maxSABody + halfOpenOverhead }
 
@@ -78,8 +79,7 @@ func (t *halfOpenTable) add(sa *phaseOne) (evicted []*phaseOne) {
 		evicted = append(evicted, old)
 		t.remove(old)
 	}
-	t.at[sa] = [2]*list.Element{t.ring.PushBack(sa), net.PushBack(sa)}
-	t.first[firstKey{sa.peer, sa.icookie}] = sa
+	sa.halfOpen = halfOpenPlace{t.ring.PushBack(sa), net.PushBack(sa)}
 	t.peers[sa.remote] = append(t.peers[sa.remote], sa)
 	t.octets += halfOpenSize(sa)
 	for t.ring.Len() > maxHalfOpen || t.octets > maxHalfOpenOctets {
@@ -92,19 +92,17 @@ func (t *halfOpenTable) add(sa *phaseOne) (evicted []*phaseOne) {
 
 // remove takes an SA out; one that is not in the table is no matter.
 func (t *halfOpenTable) remove(sa *phaseOne) {
-	e, ok := t.at[sa]
-	if !ok {
+	if sa.negotiation == nil || sa.halfOpen.inRing == nil {
 		return
 	}
-	t.ring.Remove(e[0])
+	t.ring.Remove(sa.halfOpen.inRing)
 	prefix := halfOpenPrefix(sa.remote.Addr())
 	if net := t.nets[prefix]; net != nil {
-		if net.Remove(e[1]); net.Len() == 0 {
+		if net.Remove(sa.halfOpen.inNet); net.Len() == 0 {
 			delete(t.nets, prefix)
 		}
 	}
-	delete(t.at, sa)
-	delete(t.first, firstKey{sa.peer, sa.icookie})
+	sa.halfOpen = halfOpenPlace{}
 	t.octets -= halfOpenSize(sa)
 	rest := t.peers[sa.remote][:0]
 	for _, x := range t.peers[sa.remote] {

@@ -87,8 +87,8 @@ func TestSpoofedFlood(t *testing.T) {
 	}
 	w.deliver = nil
 	w.pass(3 * time.Minute)
-	if len(m.halfOpen.at) != 0 || len(m.byCookies) != 1 || len(m.timers.heap) > 4 {
-		t.Errorf("%d half open, %d SAs, %d timers are left", len(m.halfOpen.at), len(m.byCookies), len(m.timers.heap))
+	if m.halfOpen.ring.Len() != 0 || len(m.byCookies) != 1 || len(m.timers.heap) > 4 {
+		t.Errorf("%d half open, %d SAs, %d timers are left", m.halfOpen.ring.Len(), len(m.byCookies), len(m.timers.heap))
 	}
 	runtime.KeepAlive(m)
 }

@@ -67,7 +67,7 @@ func TestHalfOpenPerPrefix(t *testing.T) {
 		t.Errorf("%d half open, want %d", n, maxHalfOpenPrefix+1)
 	}
 	w.pass(2 * time.Minute)
-	if len(m.halfOpen.nets) != 0 || len(m.halfOpen.at) != 0 {
+	if len(m.halfOpen.nets) != 0 || m.halfOpen.ring.Len() != 0 {
 		t.Errorf("%d networks are left", len(m.halfOpen.nets))
 	}
 	for in, want := range map[string]string{"192.0.2.77": "192.0.2.0/24", "::ffff:192.0.2.77": "192.0.2.0/24", "2001:db8:1:2ff::1": "2001:db8:1:200::/56"} {

@@ -117,6 +117,7 @@ type negotiation struct {
 	iv       []byte // of the next encrypted message
 
 	fragmentVendor []byte // as the peer sent it
+	halfOpen       halfOpenPlace
 }
 
 // newPhaseOne begins an SA; its limit is the caller's to set.
@@ -257,9 +258,8 @@ func (m *Machine) establish(sa *phaseOne) {
 
 	list := append(m.established[sa.peer], sa)
 	m.established[sa.peer] = list
-	for _, old := range slices.Clone(list) {
+	for _, old := range slices.Clone(list[:len(list)-1]) {
 		switch {
-		case old == sa:
 		case old.suspect: // it has a living successor now
 			m.remove(old, ReasonSAGone, false)
 		case len(m.established[sa.peer]) > maxPerPeer:

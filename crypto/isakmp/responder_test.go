@@ -260,7 +260,7 @@ func TestHalfOpenIsBounded(t *testing.T) {
 	// The newest still gets through.
 	w.up()
 	w.pass(2 * time.Minute)
-	if n := m.halfOpen.ring.Len(); n != 0 || len(m.halfOpen.first)+len(m.halfOpen.peers)+m.halfOpen.octets != 0 {
+	if n := m.halfOpen.ring.Len(); n != 0 || len(m.halfOpen.nets)+len(m.halfOpen.peers)+m.halfOpen.octets != 0 {
 		t.Errorf("%d half open left", n)
 	}
 }
