@@ -185,10 +185,11 @@ func (c *control) run() {
 func (c *control) take(now time.Time, x arrival) {
 	if d := x.datagram; d != nil {
 		c.datagram(now, d.vrf, d.local, d.remote, d.data)
+		c.drain(now)
 		d.release()
-	} else {
-		x.do(now)
+		return
 	}
+	x.do(now)
 	c.drain(now)
 }
 
