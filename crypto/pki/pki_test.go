@@ -222,6 +222,9 @@ func TestVerify(t *testing.T) {
 		if err == nil && (!bytes.Equal(v.Leaf.Raw, c.chain[0]) || v.Weak != c.weak) {
 			t.Errorf("%s: leaf %v, weak %v", c.name, v.Leaf.Subject, v.Weak)
 		}
+		if err == nil && (v.From.After(noon) || !v.Until.After(noon)) {
+			t.Errorf("%s: taken now, and holds from %v until %v", c.name, v.From, v.Until)
+		}
 	}
 }
 

@@ -112,7 +112,7 @@ func Verify(chain [][]byte, anchors []*Trustpoint, now time.Time) (*Verified, er
 			err = checkPath(path, t, now)
 		}
 		if err == nil {
-			return verdict(path, t), nil
+			return verdict(path, t, now), nil
 		}
 		if failure == nil || errors.Is(failure, ErrNoAnchor) {
 			failure = fmt.Errorf("trustpoint %s: %w", t.Name, err)
@@ -277,7 +277,7 @@ func checkConstraints(path []*x509.Certificate, now time.Time) error {
 	return nil
 }
 
-func verdict(path []*x509.Certificate, t *Trustpoint) *Verified {
+func verdict(path []*x509.Certificate, t *Trustpoint, now time.Time) *Verified {
 	v := &Verified{Leaf: path[0], Trustpoint: t, From: path[0].NotBefore, Until: path[0].NotAfter}
 	for i, c := range path {
 		if c.NotBefore.After(v.From) {
@@ -289,7 +289,8 @@ func verdict(path []*x509.Certificate, t *Trustpoint) *Verified {
 		anchor := i > 0 && i == len(path)-1
 		v.Weak = v.Weak || !anchor && SignedWithSHA1(c)
 	}
-	if t.CheckCRL && t.CRL != nil && !t.CRL.NextDate.IsZero() && t.CRL.NextDate.Before(v.Until) {
+	// A list that is stale, and that the trustpoint does without, bounds nothing.
+	if t.CheckCRL && t.CRL != nil && t.CRL.usable(now) && !t.CRL.NextDate.IsZero() && t.CRL.NextDate.Before(v.Until) {
 		v.Until = t.CRL.NextDate
 	}
 	return v
