@@ -3,6 +3,7 @@ package appliance
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -123,6 +124,24 @@ func TestPersistLater(t *testing.T) {
 		}
 		if strings.Count(text, "KS_STATE_NOT_WRITTEN") != 1 || strings.Count(text, "KS_STATE_WRITTEN") != 1 {
 			t.Errorf("log:\n%s", text)
+		}
+	})
+}
+
+// What is written when the device is switched off is dated then, as every other
+// write is: an older date would be taken for a clock that has been set.
+func TestSettleDates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &diskState{MemoryState: NewMemoryState(time.Now)}
+		c := stateControl(t, disk)
+		date := func() []byte { return binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano())) }
+		made := keyserver.PersistLater{Records: append(one("G", "gm/1", "a"), keyserver.Record{Group: "G", Key: "clock", Value: date()})}
+		c.ask(t.Context(), func(now time.Time) { c.persistLater(now, made) })
+		time.Sleep(900 * time.Millisecond)
+		c.close()
+		records, _, _ := disk.Load()
+		if want := (keyserver.Record{Group: "G", Key: "clock", Value: date()}); len(records) != 2 || !cmp.Equal(records[0], want) {
+			t.Errorf("%v", records)
 		}
 	})
 }

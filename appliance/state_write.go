@@ -176,6 +176,6 @@ func (c *control) written(now time.Time, err error) {
 // way. Nothing else runs any more.
 func (c *control) settle() {
 	if list := c.durable.take(); len(list) > 0 {
-		c.durable.state.Write(list)
+		c.durable.state.Write(keyserver.Stamp(c.a.cfg.Clock.Now(), list))
 	}
 }

@@ -2,6 +2,7 @@ package keyserver
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 	for _, g := range m.groups {
 		if !slices.ContainsFunc(cfg.Groups, same(g)) {
 			m.stop(g)
+			// A removal that still waits for its signature would be stored.
+			maps.DeleteFunc(m.signing, func(_ uint64, p *push) bool { return p.group == g })
 			m.erase(now, g)
 			m.schedule(g)
 			m.log(syslog.KSGroupDelete.With(g.cfg.Name))
@@ -39,9 +42,27 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 		if m.byID[c.ID] == nil {
 			m.byID[c.ID] = g
 		}
-		m.reconfigure(now, g, c, i < 0)
+		m.reconfigure(now, g, inRange(c), i < 0)
 	}
 	slices.SortFunc(m.groups, func(a, b *group) int { return strings.Compare(a.cfg.Name, b.cfg.Name) })
+}
+
+// least is the shortest time between two duties of a kind. No line of
+// configuration comes near it, but a recording that is replayed may say
+// anything, and what is due again at once is due for ever.
+const least = time.Second
+
+// inRange is a configuration whose every duty comes to an end.
+func inRange(c Group) Group {
+	c.Rekey.Lifetime = max(c.Rekey.Lifetime, least)
+	c.Rekey.Retransmit = max(c.Rekey.Retransmit, least)
+	c.Rekey.Pace.Batch = max(c.Rekey.Pace.Batch, 0)
+	c.Rekey.Pace.Interval = max(c.Rekey.Pace.Interval, 0)
+	c.SAs = slices.Clone(c.SAs)
+	for i := range c.SAs {
+		c.SAs[i].Lifetime = max(c.SAs[i].Lifetime, least)
+	}
+	return c
 }
 
 // reconfigure gives one group its new configuration.

@@ -41,6 +41,7 @@ func (m *Machine) persistLater(r Record) { m.later = append(m.later, r) }
 
 // flush hands over what persistLater has gathered during a Step.
 func (m *Machine) flush(now time.Time) {
+	m.redate(now)
 	if len(m.later) == 0 {
 		return
 	}
@@ -124,9 +125,10 @@ func (m *Machine) save(now time.Time, g *group) {
 	if g.time.at != 0 {
 		records = append(records, g.timeRecord(now))
 	}
-	g.saved, g.unsavedSeq = g.epoch, false
+	bound := g.time.bound
+	g.saved, g.unsavedSeq, g.time.bound = g.epoch, false, false
 	m.persist(now, records, func() {
-		g.saved = 0
+		g.saved, g.time.bound = 0, bound || g.time.bound
 		for _, k := range keks {
 			k.reserved = 0
 		}

@@ -23,7 +23,8 @@ type Machine struct {
 	writing  map[uint64]func() // by Persist: what to do when it fails; nil: nothing
 	later    []Record          // to be stored at the end of this Step
 	stored   map[string]*stored
-	lost     string // why nothing was restored
+	lost     string    // why nothing was restored
+	dated    time.Time // what is stored is by the clock of then
 	quiet    limiter
 	counters Counters
 	out      env.Outputs[Output]

@@ -48,6 +48,9 @@ type pseudotime struct {
 	stored        time.Time
 	sent, resyncs uint64
 	anew          bool // it begins anew with the next rekey that replaces all TEKs
+	// bound: it has begun anew, and the TEKs on disk are those of the time before
+	// it. It goes to disk with the new ones.
+	bound bool
 }
 
 // now is the pseudotime at a moment. A clock that is set back stops it.
@@ -120,14 +123,16 @@ const (
 // storeTime hands the pseudotime to the store.
 func (m *Machine) storeTime(now time.Time, g *group) {
 	g.time.stored = now
-	m.persistLater(g.timeRecord(now))
+	if !g.time.bound {
+		m.persistLater(g.timeRecord(now))
+	}
 }
 
 // timeRecord is the record "pst". It goes with every record of keys, so that
 // both times mean the same clock.
 func (g *group) timeRecord(now time.Time) Record {
 	b := binary.BigEndian.AppendUint64([]byte{pseudotimeVersion}, uint64(g.time.now(now)))
-	b = binary.BigEndian.AppendUint64(b, uint64(g.time.base.UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(dated(g.time.base, now).UnixNano()))
 	return Record{Group: g.cfg.Name, Key: keyPseudotime, Value: b}
 }
 
@@ -154,7 +159,7 @@ func (p *pseudotime) restore(now time.Time, b []byte, shift time.Duration) bool 
 	if base.After(now) {
 		base = now
 	}
-	*p = pseudotime{at: at, base: base, sync: now.Add(syncInterval)}
+	*p = pseudotime{at: at, base: steady(base, now), sync: now.Add(syncInterval)}
 	p.now(now)
 	return true
 }
@@ -230,7 +235,7 @@ func (m *Machine) clearReplay(now time.Time, g *group) {
 // clearTime does what clearReplay has asked for, in the rekey that replaces the
 // TEKs: nobody is to be told the new time with an old key.
 func (m *Machine) clearTime(now time.Time, g *group) {
-	g.time.anew = false
+	g.time.anew, g.time.bound = false, true
 	m.resetClock(now, g)
 	m.pulls.forget(g) // they have been offered the old keys with the old time
 }

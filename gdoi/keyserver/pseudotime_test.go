@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"coterie/crypto/isakmp"
 	"coterie/crypto/suite"
 	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
@@ -137,6 +138,32 @@ func TestClearReplay(t *testing.T) {
 	s.step(Clear{What: ClearReplayCounter})
 	if x := s.snapshot().Replay; x.Sent != 0 || x.Value != xfrm.MinPseudotime {
 		t.Errorf("%+v", x)
+	}
+}
+
+// The pseudotime begins anew on disk when the TEKs do, not before: a crash while
+// the rekey is being signed brings the old TEKs back, with the old pseudotime.
+func TestClearReplayAndCrash(t *testing.T) {
+	w := newWorld(t, timedGroup())
+	a := w.newMember(2)
+	a.sa.Capabilities |= isakmp.CapTBAR
+	a.register(1234)
+	w.run(time.Hour)
+	before := w.group()
+	w.noSign = true
+	w.step(Clear{What: ClearReplay})
+	w.run(2 * time.Minute)
+	w.noSign = false
+	w.restart(0, timedGroup())
+	if s := w.group(); s.TEKs[0].SPI == before.TEKs[0].SPI && s.Replay.Value < before.Replay.Value {
+		t.Errorf("TEK 0x%x at %d, and was at %d", s.TEKs[0].SPI, s.Replay.Value, before.Replay.Value)
+	}
+	w.step(Clear{What: ClearReplay})
+	began := w.now
+	w.run(time.Minute)
+	w.restart(time.Minute, timedGroup())
+	if s := w.group(); s.TEKs[0].SPI == before.TEKs[0].SPI || s.Replay.Value != xfrm.MinPseudotime+xfrm.Pseudotime(w.now.Sub(began).Milliseconds()) {
+		t.Errorf("TEK 0x%x at %d", s.TEKs[0].SPI, s.Replay.Value)
 	}
 }
 

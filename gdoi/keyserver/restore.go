@@ -86,7 +86,7 @@ func (m *Machine) resume(now time.Time, g *group) bool {
 		m.log(syslog.KSStateLost.With(g.cfg.Name, lost))
 		return false
 	}
-	st.move(s.shift)
+	st.move(now, s.shift)
 	if !m.adopt(now, g, st) {
 		m.abandon(now, g, s)
 		return false
@@ -106,6 +106,9 @@ func (m *Machine) resume(now time.Time, g *group) bool {
 	// Nobody knows which members the last rekey had reached: all are told
 	// again, under a new number.
 	m.rekey(now, g, rekeying{resync: true})
+	if s.shift.Abs() >= leastSet {
+		m.save(now, g) // by the clock as it is now: the next record says that one
+	}
 	return true
 }
 
@@ -143,17 +146,18 @@ func (m *Machine) usable(g *group, st *state, s *stored) string {
 }
 
 // move shifts all times of a state.
-func (s *state) move(d time.Duration) {
+func (s *state) move(now time.Time, d time.Duration) {
+	moved := func(t time.Time) time.Time { return steady(t.Add(d), now) }
 	if !s.active.IsZero() {
-		s.active = s.active.Add(d)
+		s.active = moved(s.active)
 	}
 	for _, k := range []*kek{s.kek, s.under} {
 		if k != nil {
-			k.Created = k.Created.Add(d)
+			k.Created = moved(k.Created)
 		}
 	}
 	for _, t := range s.teks {
-		t.Created, t.end = t.Created.Add(d), t.end.Add(d)
+		t.Created, t.end = moved(t.Created), moved(t.end)
 	}
 }
 

@@ -305,6 +305,27 @@ func TestRemovedGroupIsErased(t *testing.T) {
 	}
 }
 
+// A removal of members that was waiting for its signature stores nothing of a
+// group that is gone by then.
+func TestRemovedGroupStaysErased(t *testing.T) {
+	w := newWorld(t, testGroup())
+	w.newMember(2).register(1234)
+	w.noSign = true
+	w.step(Clear{What: ClearMembers})
+	w.configure()
+	for _, c := range w.held {
+		w.step(Done{env.JobDone{ID: c.ID, Result: c.Do()}})
+	}
+	for k := range w.disk {
+		if k[1] != keyClock {
+			t.Errorf("%v is stored", k)
+		}
+	}
+	if len(w.held) == 0 || len(w.sends) != 0 {
+		t.Errorf("%d signatures, %d datagrams of a group that is gone", len(w.held), len(w.sends))
+	}
+}
+
 // The law of durable state: whatever the moment of a crash, no number is used
 // twice under a KEK for different content, and nobody is told of a key that is
 // not on disk. A crash comes between any two outputs; what survives is what
@@ -447,12 +468,14 @@ func (h *history) sent(o Send) {
 			h.t.Fatalf("TEK %x left and is not on disk", tek.SPI)
 		}
 	}
-	k := h.m.groups[0].kek
-	if w.KEK == nil || k == nil || k.SPI != w.KEK.SPI {
-		return // or another has taken its place while this message waited for the disk
+	if w.KEK == nil {
+		return
 	}
-	if st.kek == nil || st.kek.SPI != k.SPI {
-		h.t.Fatalf("KEK %x left and is not on disk", k.SPI)
+	if retired := h.kek(w.KEK.SPI); retired != nil && retired != h.m.groups[0].kek {
+		return // another has taken its place while this message waited for the disk
+	}
+	if (st.kek == nil || st.kek.SPI != w.KEK.SPI) && (st.under == nil || st.under.SPI != w.KEK.SPI) {
+		h.t.Fatalf("KEK %x left and is not on disk", w.KEK.SPI)
 	}
 }
 

@@ -41,16 +41,28 @@ const (
 // stateOf is the state of a group as it is to be stored at now. Keys that have
 // ended are left out.
 func stateOf(now time.Time, g *group) state {
-	s := state{id: g.cfg.ID, epoch: g.epoch, active: g.active, force: g.force, kek: g.kek}
+	s := state{id: g.cfg.ID, epoch: g.epoch, active: dated(g.active, now), force: g.force, kek: g.kek.dated(now)}
 	if u := g.under; u != nil && u.Expires().After(now) {
-		s.under = u
+		s.under = u.dated(now)
 	}
 	for _, t := range g.teks {
 		if t.end.After(now) {
-			s.teks = append(s.teks, t)
+			c := *t
+			c.Created, c.end = dated(t.Created, now), dated(t.end, now)
+			s.teks = append(s.teks, &c)
 		}
 	}
 	return s
+}
+
+// dated is a copy with its time as it is to be stored at now.
+func (k *kek) dated(now time.Time) *kek {
+	if k == nil {
+		return nil
+	}
+	c := *k
+	c.Created = dated(k.Created, now)
+	return &c
 }
 
 func (s state) encode() []byte {
