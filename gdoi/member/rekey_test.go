@@ -255,12 +255,16 @@ func TestReauthentication(t *testing.T) {
 	s := l.ks()
 	s.seq++
 	again := wire.Push{Seq: s.seq, Deletes: []wire.Delete{wire.DeleteKEK([16]byte{})}}
+	key := l.m.keks[0].Key
 	l.push(s.signed(s.kek, again, s.key))
 	if len(l.logs) != 2 || !l.has("%GDOI-4-GM_RECV_RE_AUTH: GM received re-auth-msg from KS in group GDOI-GROUP1. re-registration will start before SA expiry") {
 		t.Errorf("%q", l.logs)
 	}
 	if l.outbound() != 0x1000 || l.removed != 0 || len(l.sent) != 1 || len(l.m.KEKSPIs()) != 0 {
 		t.Errorf("outbound 0x%x, removed %d, %d acknowledgements, KEKs %x", l.outbound(), l.removed, len(l.sent), l.m.KEKSPIs())
+	}
+	if !bytes.Equal(key.Reveal(), make([]byte, key.Len())) {
+		t.Error("the KEK is not wiped")
 	}
 	l.run(reauthSpread + time.Second)
 	if v := l.m.Snapshot(l.now); v.Status != "Registered" || len(l.connects) != 2 || len(l.m.KEKSPIs()) != 1 || l.outbound() != 0x1000 {
