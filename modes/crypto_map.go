@@ -58,6 +58,21 @@ func ensureMap(c *runningconfig.Config, a grammar.Args) (*runningconfig.CryptoMa
 	return m, nil
 }
 
+// mapsInOrder are the maps in the order in which their lines make them anew:
+// those with a line that stands before the entries of all maps come first.
+func mapsInOrder(c *runningconfig.Config) []*runningconfig.CryptoMap {
+	place := func(m *runningconfig.CryptoMap) int {
+		switch {
+		case m.LocalAddress != "":
+			return 0
+		case m.FailClose != nil:
+			return 1
+		}
+		return 2
+	}
+	return slices.SortedStableFunc(slices.Values(c.CryptoMaps), func(x, y *runningconfig.CryptoMap) int { return cmp.Compare(place(x), place(y)) })
+}
+
 // mapArgs begins the values of a line of a map.
 func mapArgs(m *runningconfig.CryptoMap) grammar.Args {
 	a := grammar.Args{"Name": m.Name}
@@ -103,7 +118,7 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 				},
 				OnLines: func(c *root, _ bool) []grammar.Line {
 					var out []grammar.Line
-					for _, m := range c.CryptoMaps {
+					for _, m := range mapsInOrder(c) {
 						if m.LocalAddress != "" {
 							a := mapArgs(m)
 							a["Interface"] = m.LocalAddress
@@ -134,7 +149,7 @@ func (b *builder) cryptoMaps() []*grammar.Command {
 				},
 				OnLines: func(c *root, _ bool) []grammar.Line {
 					var out []grammar.Line
-					for _, m := range c.CryptoMaps {
+					for _, m := range mapsInOrder(c) {
 						if m.FailClose != nil {
 							out = append(out, grammar.Line{Args: mapArgs(m), Sub: m.FailClose})
 						}
@@ -242,7 +257,7 @@ func mapEntryBinding() grammar.Opener {
 		},
 		OnLines: func(c *root, _ bool) []grammar.Line {
 			var out []grammar.Line
-			for _, m := range c.CryptoMaps {
+			for _, m := range mapsInOrder(c) {
 				for _, e := range m.Entries {
 					a := mapArgs(m)
 					a["Sequence"], a["Family"] = e.Sequence, cmp.Or(e.Family, "gdoi")

@@ -33,6 +33,7 @@ func FuzzConfiguration(f *testing.F) {
 	f.Add("interface Ethernet0/0.1\nip vrf forwarding A\nip address 1.1.1.1 255.0.0.0 secondary\nno ip address")
 	f.Add("service \u3000\ndescription x\u00a0\n")
 	f.Add("enable password 0 7 x\nline vty 0 4\npassword 0 0 7")
+	f.Add("crypto isakmp key 0 6 address 1.1.1.1\ncrypto map A 1 gdoi\ncrypto map B local-address e0/0\nservice pad\nservice x\nno service pad")
 	global := Configuration(nil)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, stack := new(runningconfig.Config), grammar.NewStack(global)

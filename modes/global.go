@@ -72,9 +72,12 @@ func serviceBinding() grammar.Binding {
 		s := runningconfig.Service{No: no, Text: text}
 		l := &c.Frame.Services
 		i := slices.IndexFunc(*l, func(old runningconfig.Service) bool { return subject(old.Text) == subject(text) })
-		if i >= 0 {
+		if i >= 0 && (*l)[i].No == no {
 			(*l)[i] = s
 			return
+		}
+		if i >= 0 {
+			*l = slices.Delete(*l, i, i+1)
 		}
 		// Positive lines come first, as IOS prints them.
 		at := len(*l)

@@ -161,7 +161,7 @@ func pskSecret() grammar.Seq {
 	return grammar.Seq{
 		grammar.Opt{Node: grammar.Alt{
 			grammar.Kw("6", "Specifies an ENCRYPTED password will follow").Sets("Type6", true),
-			grammar.Only{Node: grammar.Kw("0", "Specifies an UNENCRYPTED password will follow")},
+			grammar.Kw("0", "Specifies an UNENCRYPTED password will follow").Sets("Type0", true),
 		}},
 		grammar.Arg("Key", grammar.Word(), "The UNENCRYPTED (cleartext) user password"),
 	}
@@ -220,8 +220,11 @@ func pskBinding[C any](b *builder, field func(*C) *[]runningconfig.ISAKMPKey) gr
 			var out []grammar.Line
 			for _, k := range *field(c) {
 				a := grammar.Args{"Key": string(k.Key.Reveal())}
-				if k.Type6 {
+				switch clear := a.String("Key"); {
+				case k.Type6:
 					a["Type6"] = true
+				case clear == "0" || clear == "6": // would read as the type of what follows
+					a["Type0"] = true
 				}
 				switch {
 				case k.Hostname != "":
