@@ -146,7 +146,7 @@ func newHostileServer(t *testing.T) (*hostileServer, *groupPlane) {
 // all it does at once has been done.
 func deliver(t *testing.T, a *Appliance, from netip.AddrPort, data []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if !a.ctl.ask(ctx, func(now time.Time) { a.ctl.datagram(now, "", hostileLocal, from, bytes.Clone(data)) }) ||
 		!a.ctl.ask(ctx, func(time.Time) {}) {

@@ -77,12 +77,14 @@ func (a *Appliance) Replace(ctx context.Context, text string) (modes.Difference,
 	target := new(runningconfig.Config)
 	var lines []string
 	accepted := 0
+	a.loading.Add(1)
 	refused := grammar.Load(a.config, target, text, grammar.Accepted(func(_ int, m grammar.Match) {
 		accepted++
 		if line, ok := a.without(m); ok {
 			lines = append(lines, line)
 		}
 	}))
+	a.loading.Add(-1)
 	if len(refused) > 0 || accepted == 0 {
 		var err error
 		if len(refused) == 0 {

@@ -246,6 +246,20 @@ const warning = "This will apply all necessary additions and deletions\n" +
 	"assumed to be a complete configuration, not a partial\n" +
 	"configuration. Enter Y if you are sure you want to proceed. ? [no]: "
 
+// A configuration whose passwords are shorter than it asks of new ones is one
+// that a device may have had, so that it can go back to it.
+func TestReplaceShortPassword(t *testing.T) {
+	run(t, configuration, func(r *router) {
+		r.configure("enable password short", "security passwords min-length 12")
+		r.enter("copy running-config flash:short", "")
+		r.configure("hostname R9")
+		r.want("configure replace flash:short force", "Total number of passes: 1\nRollback Done\n\n")
+		if !r.has("hostname R1") || !r.has("enable password short") {
+			t.Error("the configuration is not what it was")
+		}
+	})
+}
+
 func TestReplace(t *testing.T) {
 	run(t, configuration, func(r *router) {
 		r.want("copy running-config startup-config", "Destination filename [startup-config]? \nBuilding configuration...\n[OK]\n", "")

@@ -137,7 +137,7 @@ func FuzzSession(f *testing.F) {
 		s := New(Config{Device: d, Level: 15})
 		defer s.Close()
 		lines := Lines(strings.Split(text, "\n"))
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		for len(lines) > 0 {
 			line, _ := lines.NextLine()

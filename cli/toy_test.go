@@ -240,7 +240,7 @@ func newToy() *toyDevice {
 
 // until waits for a condition that another goroutine brings about.
 func until(f func() bool) bool {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if f() {
 			return true
 		}

@@ -194,7 +194,7 @@ func TestAlgorithms(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(c, "SSH-2.0-probe\r\n")
 	var b []byte
 	for !bytes.Contains(b, []byte("kex-strict-s-v00@openssh.com")) || !bytes.Contains(b, []byte("hmac-sha2-512")) {

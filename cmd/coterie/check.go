@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"coterie/cli/grammar"
 	"coterie/modes"
@@ -66,12 +68,24 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 // reportLine prints a refused line as compilers do, with a caret where the
 // grammar stopped.
 func reportLine(w io.Writer, name string, e grammar.LineError) {
-	fmt.Fprintf(w, "%s:%d: %v\n    %s\n", name, e.Number, e.Err, e.Text)
+	fmt.Fprintf(w, "%s:%d: %s\n    %s\n", name, e.Number, harmless(e.Err.Error()), harmless(e.Text))
 	if s, ok := e.Err.(*grammar.SyntaxError); ok && s.Kind == grammar.Invalid {
 		indent := len(e.Text) - len(strings.TrimLeft(e.Text, " \t"))
 		if strings.HasPrefix(s.Line, e.Text[:indent]) && indent > 0 {
 			indent = 0 // the offset counts the indentation already
 		}
-		fmt.Fprintf(w, "    %s^\n", strings.Repeat(" ", indent+s.Offset))
+		before := s.Line[:min(s.Offset, len(s.Line))]
+		fmt.Fprintf(w, "    %s^\n", strings.Repeat(" ", indent+utf8.RuneCountInString(before)))
 	}
+}
+
+// harmless is text of a file, which may be anybody's, as a terminal may see
+// it: what would drive the terminal is a dot.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, s)
 }

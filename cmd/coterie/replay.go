@@ -34,7 +34,7 @@ differs. FILE - is standard input.
 	code := exitOK
 	for _, name := range fs.Args() {
 		if err := replayFile(name, stdin, stdout); err != nil {
-			fmt.Fprintf(stderr, "coterie replay: %s: %v\n", name, err)
+			fmt.Fprintf(stderr, "coterie replay: %s: %s\n", name, harmless(err.Error()))
 			code = exitFailed
 		}
 	}
@@ -56,6 +56,6 @@ func replayFile(name string, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s: %s from %s: %d inputs, %d outputs, all as recorded\n",
-		name, done.Device, done.Began.Format("2006-01-02 15:04:05 MST"), done.Inputs, done.Outputs)
+		name, harmless(done.Device), done.Began.Format("2006-01-02 15:04:05 MST"), done.Inputs, done.Outputs)
 	return nil
 }

@@ -14,6 +14,11 @@ func TestReplayStatus(t *testing.T) {
 	if err := os.WriteFile(file, []byte("R1#show clock\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	evil := filepath.Join(t.TempDir(), "evil.rec")
+	if err := os.WriteFile(evil, []byte(`{"Recording":"coterie","Version":1,"Keys":true}`+"\n"+`{"kind":"random","data":"`+strings.Repeat("AAAA", 100)+`"}`+
+		"\n"+`{"kind":"x\u001b[2J","engine":"isakmp\u009b2J"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		code int
@@ -21,6 +26,7 @@ func TestReplayStatus(t *testing.T) {
 	}{
 		{nil, exitUsage, "Usage: coterie replay"},
 		{[]string{file}, exitFailed, "x.rec: not a recording"},
+		{[]string{evil}, exitFailed, "evil.rec: line 3, x.[2J of isakmp.2J: there is no such engine"},
 		{[]string{file + ".absent"}, exitFailed, "no such file"},
 	} {
 		var out, errs bytes.Buffer
