@@ -120,6 +120,7 @@ func FuzzModes(f *testing.F) {
 		}
 	})
 	f.Add(uint8(0), strings.Repeat("a ", 5000))
+	f.Add(uint8(0), "banner login C\rC\nbanner motd #^\rC#") // nothing, and the delimiter, but for returns
 	f.Add(uint8(3), "\x00\xff \x1b[2J ?\n  no default no\ndo do")
 	f.Fuzz(func(t *testing.T, at uint8, text string) {
 		c, stack := new(runningconfig.Config), grammar.NewStack(global)

@@ -248,10 +248,11 @@ func (bannerType) Parse(tokens []string) (any, int, bool) {
 	if !ok {
 		return nil, 2, true
 	}
+	text = strings.ReplaceAll(text, "\r", "")
 	if text == "" || strings.Contains(text, "^C") || strings.TrimSpace(rest) != "" {
 		return nil, 0, false
 	}
-	return strings.ReplaceAll(text, "\r", ""), 1, true
+	return text, 1, true
 }
 func (bannerType) Format(v any) string {
 	if s := formatString(v); s != "" {
