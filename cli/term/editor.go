@@ -158,6 +158,12 @@ func (t *Terminal) changed(line []rune, pos int, r rune) ([]rune, int, bool) {
 	case 0, readline.CharEnter, readline.CharCtrlJ, readline.CharInterrupt:
 		return nil, 0, false
 	}
+	if len(line) > longestLine { // filter lets a yank pass: how much it adds only the editor knows
+		t.gate.fill()
+		t.bell()
+		t.line, t.pos = line[:longestLine], min(pos, longestLine)
+		return t.line, t.pos, true
+	}
 	t.line, t.pos = line, pos
 	if r != '?' || t.literal || t.options.Help == nil || pos == 0 || line[pos-1] != '?' {
 		return nil, 0, false
@@ -271,7 +277,7 @@ func (c completer) Do(line []rune, pos int) ([][]rune, int) {
 		return nil, 0
 	}
 	rest, ok := t.options.Complete(string(line))
-	if !ok {
+	if !ok || len(line)+len(rest) > longestLine {
 		t.bell()
 		return nil, 0
 	}

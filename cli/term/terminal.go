@@ -26,8 +26,10 @@ type Config struct {
 // defaultColumns is the width of a peer that does not tell.
 const defaultColumns = 80
 
-// longestLine is how many characters a line may have; more ring the bell.
-const longestLine = 4096
+// longestLine is how many characters a line may have; more ring the bell. IOS
+// takes 254. What a key costs grows with the line and its rows, as the editor
+// draws them all again, so this also bounds what a hostile peer can ask for.
+const longestLine = 1024
 
 // activity is what stands on the last row of the screen.
 type activity uint8

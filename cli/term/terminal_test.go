@@ -407,3 +407,29 @@ func TestSessionsLeaveNothing(t *testing.T) {
 		}
 	}
 }
+
+// However a line grows, it stays within its length: by keys, by what was cut,
+// by what Tab adds. It is then refused rather than run in part.
+func TestLongestLine(t *testing.T) {
+	grows := Options{Complete: func(string) (string, bool) { return "xyz", true }}
+	for _, c := range []struct {
+		name, typed string
+		long        bool
+	}{
+		{"keys", strings.Repeat("\x02x", longestLine+1), true},
+		{"yank", "x" + strings.Repeat("\x01\x0b\x19\x19", 12), true},
+		{"tab", strings.Repeat("\t", longestLine), false}, // nothing was typed that is not there
+		{"full", strings.Repeat("\x02x", longestLine), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPeer()
+			term := NewTerminal(Config{Peer: p})
+			defer term.Close()
+			go p.typed(c.typed + "\r")
+			l := read(t, term, grows)
+			if n := len(l.Text); n > longestLine || n < longestLine-3 || l.Long != c.long {
+				t.Errorf("%d characters, long %v", n, l.Long)
+			}
+		})
+	}
+}
