@@ -15,34 +15,87 @@ import (
 	"coterie/crypto/keys"
 )
 
-// bareClient exchanges datagrams of given lengths with the bare loop, and does
+// barePeer exchanges datagrams of given lengths with the bare loop, and does
 // nothing else: the loop is as busy as it can be.
-func bareClient(i int, to netip.AddrPort, lengths []int) error {
+type barePeer struct {
+	conn    *net.UDPConn
+	lengths []int // of the datagrams to come, its own and the loop's in turn
+	number  byte  // of the next
+	buf     [4096]byte
+}
+
+func newBarePeer(i int, to netip.AddrPort, lengths []int) (*barePeer, error) {
 	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
+	return &barePeer{conn: conn, lengths: lengths}, err
+}
+
+// bareClient is peer i from its first datagram to its last.
+func bareClient(i int, to netip.AddrPort, lengths []int) error {
+	p, err := newBarePeer(i, to, lengths)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	buf := make([]byte, 4096)
-	for n := 0; n < len(lengths); n += 2 {
-		// The third octet says which reply is wanted, two more its length.
-		reply := 0
-		if n+1 < len(lengths) {
-			reply = lengths[n+1]
-		}
-		buf[0], buf[1], buf[2] = byte(n/2), byte(reply>>8), byte(reply)
-		if _, err := conn.Write(buf[:lengths[n]]); err != nil {
+	defer p.conn.Close()
+	for len(p.lengths) > 0 {
+		if err := p.send(); err != nil {
 			return err
 		}
-		if reply == 0 {
-			return nil
-		}
-		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		if _, err := conn.Read(buf); err != nil {
+		if err := p.receive(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bareClients are n peers from first on, in step as registerAtOnce has them.
+func bareClients(first, n int, to netip.AddrPort, lengths []int) error {
+	peers := make([]*barePeer, n)
+	for i := range peers {
+		p, err := newBarePeer(first+i, to, lengths)
+		if err != nil {
+			return err
+		}
+		defer p.conn.Close()
+		peers[i] = p
+	}
+	for range (len(lengths) + 1) / 2 {
+		for _, p := range peers {
+			if err := p.send(); err != nil {
+				return err
+			}
+		}
+		for _, p := range peers {
+			if err := p.receive(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// send sends the next datagram. Its first octet says which one it is, two more
+// the length of the reply that is wanted.
+func (p *barePeer) send() error {
+	reply := 0
+	if len(p.lengths) > 1 {
+		reply = p.lengths[1]
+	}
+	p.buf[0], p.buf[1], p.buf[2] = p.number, byte(reply>>8), byte(reply)
+	p.number++
+	_, err := p.conn.Write(p.buf[:p.lengths[0]])
+	return err
+}
+
+// receive waits for the reply, if there is to be one.
+func (p *barePeer) receive() error {
+	replies := len(p.lengths) > 1
+	p.lengths = p.lengths[min(2, len(p.lengths)):]
+	if !replies {
+		return nil
+	}
+	p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_, err := p.conn.Read(p.buf[:])
+	return err
 }
 
 // bareServer does the crypto of each message and answers.

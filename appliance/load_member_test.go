@@ -30,8 +30,8 @@ type registrant struct {
 	sa      isakmp.SA
 	isakmp  *isakmp.Machine
 	member  *member.Machine
+	out     [][]byte // datagrams to send
 	done    bool
-	failed  string
 	lengths []int // of the datagrams, ours and theirs in turn
 }
 
@@ -44,9 +44,62 @@ func register(s loadSuite, office *loadOffice, i int, to netip.AddrPort) ([]int,
 	return r.lengths, r.conn.Close()
 }
 
+// registerAtOnce registers n members from first on in step: all send, and then
+// each computes what it sends next. The key server has as much to do as it can
+// take while they send, and waits for nobody.
+func registerAtOnce(s loadSuite, office *loadOffice, first, n int, to netip.AddrPort) error {
+	members := make([]*registrant, n)
+	for i := range members {
+		r, err := newRegistrant(s, office, nil, first+i, to)
+		if err != nil {
+			return err
+		}
+		defer r.conn.Close()
+		members[i] = r
+	}
+	for open := n; open > 0; {
+		for _, r := range members {
+			if err := r.send(); err != nil {
+				return err
+			}
+		}
+		open = 0
+		for _, r := range members {
+			if r.done {
+				continue
+			}
+			if err := r.receive(); err != nil {
+				return err
+			}
+			if !r.done {
+				open++
+			}
+		}
+	}
+	return nil
+}
+
 // registered is member i with its socket, once it has registered. Nobody needs
 // to look.
-func registered(s loadSuite, office *loadOffice, look *onlooker, i int, to netip.AddrPort) (_ *registrant, err error) {
+func registered(s loadSuite, office *loadOffice, look *onlooker, i int, to netip.AddrPort) (*registrant, error) {
+	r, err := newRegistrant(s, office, look, i, to)
+	if err != nil {
+		return nil, err
+	}
+	for err = r.send(); err == nil && !r.done; err = r.send() {
+		if err = r.receive(); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		r.conn.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// newRegistrant is member i with its first datagram to send.
+func newRegistrant(s loadSuite, office *loadOffice, look *onlooker, i int, to netip.AddrPort) (_ *registrant, err error) {
 	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, err
@@ -75,24 +128,32 @@ func registered(s loadSuite, office *loadOffice, look *onlooker, i int, to netip
 		Key: xfrm.GroupKey{Name: "G", Source: loadAddr(i)}, ID: policy.GroupID{Number: 1},
 		Servers: []netip.Addr{loadServer.Addr()}, Port: 848, Hostname: "gm",
 	}})
-	if err := r.drain(); err != nil {
-		return nil, err
-	}
-	buf := make([]byte, 4096)
-	local := netip.AddrPortFrom(loadAddr(i), 848)
-	for !r.done {
-		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		n, err := conn.Read(buf)
-		if err != nil {
-			return nil, err
-		}
-		r.lengths = append(r.lengths, n)
-		r.isakmp.Step(time.Now(), isakmp.Datagram{Local: local, Remote: loadServer, Data: buf[:n]})
-		if err := r.drain(); err != nil {
-			return nil, err
+	return r, r.drain()
+}
+
+// send sends what is to be sent.
+func (r *registrant) send() error {
+	for _, d := range r.out {
+		r.lengths = append(r.lengths, len(d))
+		if _, err := r.conn.Write(d); err != nil {
+			return err
 		}
 	}
-	return r, nil
+	r.out = r.out[:0]
+	return nil
+}
+
+// receive waits for a datagram and takes it in.
+func (r *registrant) receive() error {
+	var buf [4096]byte
+	r.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	n, err := r.conn.Read(buf[:])
+	if err != nil {
+		return err
+	}
+	r.lengths = append(r.lengths, n)
+	r.isakmp.Step(time.Now(), isakmp.Datagram{Local: netip.AddrPortFrom(r.addr, 848), Remote: loadServer, Data: buf[:n]})
+	return r.drain()
 }
 
 func (r *registrant) drain() error {
@@ -102,10 +163,7 @@ func (r *registrant) drain() error {
 			busy = true
 			switch o := o.(type) {
 			case isakmp.Send:
-				r.lengths = append(r.lengths, len(o.Data))
-				if _, err := r.conn.Write(o.Data); err != nil {
-					return err
-				}
+				r.out = append(r.out, o.Data)
 			case isakmp.Compute:
 				r.isakmp.Step(time.Now(), isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 			case isakmp.PhaseOneUp:
@@ -132,9 +190,7 @@ func (r *registrant) drain() error {
 				r.done = true
 				r.member.Step(time.Now(), member.Installed{Number: o.Number})
 			case member.Send:
-				if _, err := r.conn.Write(o.Data); err != nil {
-					return err
-				}
+				r.out = append(r.out, o.Data)
 			case member.Log:
 				if o.Event == syslog.GMRegistrationFailed || o.Event == syslog.GMRejectingSA {
 					return errors.New(o.Text())

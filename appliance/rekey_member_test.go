@@ -116,7 +116,10 @@ func (r *registrant) follow() error {
 	local := netip.AddrPortFrom(r.addr, Port)
 	return receive(r.conn, func(datagram []byte) error {
 		r.member.Step(time.Now(), member.Push{Local: local, Remote: loadServer, Data: slices.Clone(datagram)})
-		return r.drain()
+		if err := r.drain(); err != nil {
+			return err
+		}
+		return r.send()
 	})
 }
 
