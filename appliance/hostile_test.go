@@ -16,6 +16,7 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/crypto/keys"
 	"coterie/crypto/suite"
+	"coterie/gdoi/gdoitest"
 	"coterie/gdoi/keyserver"
 	"coterie/gdoi/policy"
 	"coterie/internal/env"
@@ -101,15 +102,11 @@ var (
 
 // hostileServer is a key server that has proven itself and lies.
 type hostileServer struct {
-	t      *testing.T
-	a      *Appliance
-	out    chan []byte
-	phase1 *isakmp.Machine
-	server *keyserver.Machine
-	prf    func(...[]byte) []byte
-	nonces [][]byte
-	// lie changes the payloads behind HASH of message 2 or 4.
-	lie func(message int, rest []byte) []byte
+	gdoitest.Server
+	gdoitest.Liar
+	t   *testing.T
+	a   *Appliance
+	out chan []byte
 }
 
 func udpDevice(t *testing.T, text string) (*Appliance, *groupPlane, chan []byte) {
@@ -129,16 +126,18 @@ func udpDevice(t *testing.T, text string) (*Appliance, *groupPlane, chan []byte)
 
 func newHostileServer(t *testing.T) (*hostileServer, *groupPlane) {
 	a, plane, out := udpDevice(t, hostileMemberText)
-	s := &hostileServer{t: t, a: a, out: out, phase1: isakmp.New(env.System()), server: keyserver.New(env.System())}
-	s.phase1.Step(time.Now(), isakmp.Configure{Config: isakmp.Config{Enabled: true, Accept: true, PhaseOneDOI: 2,
+	s := &hostileServer{t: t, a: a, out: out}
+	s.Between = &s.Liar
+	s.Send = func(_, _ netip.AddrPort, data []byte) { deliver(t, a, hostileRemote, data) }
+	s.Boot(time.Now(), env.System(), isakmp.Config{Enabled: true, Accept: true, PhaseOneDOI: 2,
 		Policies: []isakmp.Policy{{Priority: 1, Cipher: suite.AES256, Hash: suite.SHA256, Group: 19, Auth: isakmp.PreShared, Lifetime: time.Hour}},
-		Keyrings: []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("A-KEY-OF-SOME-LENGTH")}}}}}})
-	s.server.Step(time.Now(), keyserver.Configure{Config: keyserver.Config{Groups: []keyserver.Group{{
+		Keyrings: []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("A-KEY-OF-SOME-LENGTH")}}}},
+	}, keyserver.Config{Groups: []keyserver.Group{{
 		Name: "G", ID: policy.GroupID{Number: 1}, Address: hostileRemote.Addr(), Port: 848,
 		Rekey: keyserver.Rekey{Unicast: true, Cipher: suite.AES256, SigHash: suite.SHA256, KeyLabel: "K", Signer: testKey.Private, SPKI: keys.SPKI(testKey), Lifetime: time.Hour, Retransmit: 10 * time.Second, Count: 2},
 		SAs: []keyserver.SA{{Number: 1, Profile: "P", ACLName: "A", ACEs: []xfrm.ACE{{Permit: true, Protocol: 1}}, Lifetime: time.Hour,
 			Transform: suite.Transform{Cipher: suite.ESPAES128, Auth: suite.ESPSHA256}, Replay: policy.Replay{CounterWindow: 64}}},
-	}}}})
+	}}})
 	return s, plane
 }
 
@@ -156,66 +155,7 @@ func deliver(t *testing.T, a *Appliance, from netip.AddrPort, data []byte) {
 
 // receive takes what the device sent.
 func (s *hostileServer) receive(data []byte) {
-	now := time.Now()
-	s.phase1.Step(now, isakmp.Datagram{Local: hostileRemote, Remote: hostileLocal, Data: data})
-	for busy := true; busy; {
-		busy = false
-		for _, o := range s.phase1.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case isakmp.Send:
-				deliver(s.t, s.a, hostileRemote, o.Data)
-			case isakmp.Compute:
-				s.phase1.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case isakmp.Phase2:
-				s.prf = o.SA.PRF
-				if list, err := isakmp.Payloads(isakmp.PayloadHash, o.Payloads); err == nil && len(list) > 1 && list[1].Type == isakmp.PayloadNonce {
-					s.nonces = [][]byte{bytes.Clone(list[1].Body)}
-				}
-				s.server.Step(now, keyserver.Phase2{Phase2: o})
-			case isakmp.Notified:
-				s.server.Step(now, keyserver.Notified{Notified: o})
-			}
-		}
-		for _, o := range s.server.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case keyserver.ToISAKMP:
-				s.phase1.Step(now, s.changed(o.Input))
-			case keyserver.Compute:
-				s.server.Step(now, keyserver.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case keyserver.Persist:
-				s.server.Step(now, keyserver.Persisted{Number: o.Number})
-			}
-		}
-	}
-}
-
-func (s *hostileServer) changed(in isakmp.Input) isakmp.Input {
-	x, ok := in.(isakmp.Exchange2)
-	if !ok || x.Exchange != isakmp.ExchangePull {
-		return in
-	}
-	list, err := isakmp.Payloads(x.First, x.Payloads)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	message, first, rest := 4, list[1].Type, bytes.Clone(x.Payloads[len(list[0].Raw):])
-	nonces := s.nonces
-	if first == isakmp.PayloadNonce {
-		message = 2
-		s.nonces = append(s.nonces[:1:1], bytes.Clone(list[1].Body))
-	}
-	if s.lie != nil {
-		rest = s.lie(message, rest)
-	}
-	hash := s.prf(append(append([][]byte{binary.BigEndian.AppendUint32(nil, x.MessageID)}, nonces...), rest)...)
-	head, err := isakmp.AppendPayload(nil, first, hash)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	x.Payloads = append(head, rest...)
-	return x
+	s.Receive(time.Now(), hostileRemote, hostileLocal, data)
 }
 
 // register makes the device register and serves it until nothing more comes.
@@ -230,7 +170,8 @@ func (s *hostileServer) register() {
 func (s *hostileServer) serve() {
 	s.t.Helper()
 	for {
-		established := len(s.phase1.Snapshot(time.Now()).SAs) > 0 && s.phase1.Snapshot(time.Now()).SAs[0].State == "GDOI_IDLE" && s.prf != nil
+		sas := s.ISAKMP.Snapshot(time.Now()).SAs
+		established := len(sas) > 0 && sas[0].State == "GDOI_IDLE" && s.PRF != nil
 		if established {
 			deliver(s.t, s.a, hostileRemote, nil) // what is under way has been sent
 			select {
@@ -259,15 +200,15 @@ func (s *hostileServer) status() string { return s.a.Members()[0].Status }
 func TestHostileServerOverUDP(t *testing.T) {
 	s, plane := newHostileServer(t)
 	recorded := map[int][]byte{}
-	s.lie = func(message int, rest []byte) []byte {
+	s.Change = func(message int, first uint8, rest []byte) (uint8, []byte) {
 		recorded[message] = bytes.Clone(rest)
-		return rest
+		return first, rest
 	}
 	s.serve()
 	if s.status() != "Registered" || len(recorded) != 2 {
 		t.Fatalf("%s, %d messages", s.status(), len(recorded))
 	}
-	s.lie = nil
+	s.Change = nil
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -275,17 +216,15 @@ func TestHostileServerOverUDP(t *testing.T) {
 	for _, message := range []int{2, 4} {
 		for at := 0; at+2 <= len(recorded[message]); at++ {
 			for kind := range 4 {
-				s.lie = func(m int, rest []byte) []byte {
-					if m != message || at+2 > len(rest) {
-						return rest
-					}
-					switch kind {
-					case 3:
-						return rest[:at]
+				s.Change = func(m int, first uint8, rest []byte) (uint8, []byte) {
+					switch {
+					case m != message || at+2 > len(rest):
+					case kind == 3:
+						rest = rest[:at]
 					default:
 						binary.BigEndian.PutUint16(rest[at:], []uint16{0, 1, 65535}[kind])
 					}
-					return rest
+					return first, rest
 				}
 				s.register()
 				trials++
@@ -298,7 +237,7 @@ func TestHostileServerOverUDP(t *testing.T) {
 			}
 		}
 	}
-	s.lie = nil
+	s.Change = nil
 	s.register()
 	if s.status() != "Registered" || plane.group == nil {
 		t.Errorf("the truth is refused: %s", s.status())

@@ -9,6 +9,7 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/crypto/keys"
 	"coterie/crypto/pki"
+	"coterie/gdoi/gdoitest"
 	"coterie/gdoi/member"
 	"coterie/gdoi/policy"
 	"coterie/internal/env"
@@ -24,15 +25,13 @@ func loadAddr(i int) netip.Addr {
 
 // registrant is a member with machines of its own over one socket.
 type registrant struct {
-	conn    *net.UDPConn
-	addr    netip.Addr
-	look    *onlooker
-	sa      isakmp.SA
-	isakmp  *isakmp.Machine
-	member  *member.Machine
-	out     [][]byte // datagrams to send
-	done    bool
-	lengths []int // of the datagrams, ours and theirs in turn
+	machines gdoitest.Member
+	conn     *net.UDPConn
+	addr     netip.Addr
+	out      [][]byte // datagrams to send
+	done     bool
+	failed   error
+	lengths  []int // of the datagrams, ours and theirs in turn
 }
 
 // register registers member i and returns the lengths of the datagrams.
@@ -81,7 +80,7 @@ func registerAtOnce(s loadSuite, office *loadOffice, first, n int, to netip.Addr
 
 // registered is member i with its socket, once it has registered. Nobody needs
 // to look.
-func registered(s loadSuite, office *loadOffice, look *onlooker, i int, to netip.AddrPort) (*registrant, error) {
+func registered(s loadSuite, office *loadOffice, look *gdoitest.Onlooker, i int, to netip.AddrPort) (*registrant, error) {
 	r, err := newRegistrant(s, office, look, i, to)
 	if err != nil {
 		return nil, err
@@ -99,7 +98,7 @@ func registered(s loadSuite, office *loadOffice, look *onlooker, i int, to netip
 }
 
 // newRegistrant is member i with its first datagram to send.
-func newRegistrant(s loadSuite, office *loadOffice, look *onlooker, i int, to netip.AddrPort) (_ *registrant, err error) {
+func newRegistrant(s loadSuite, office *loadOffice, look *gdoitest.Onlooker, i int, to netip.AddrPort) (_ *registrant, err error) {
 	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: loadAddr(i).AsSlice()}, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, err
@@ -109,7 +108,18 @@ func newRegistrant(s loadSuite, office *loadOffice, look *onlooker, i int, to ne
 			conn.Close()
 		}
 	}()
-	r := &registrant{addr: loadAddr(i), conn: conn, look: look, isakmp: isakmp.New(env.System()), member: member.New(env.System())}
+	r := &registrant{addr: loadAddr(i), conn: conn}
+	if look != nil {
+		r.machines.Between = look
+	}
+	r.machines.Send = func(_, _ netip.AddrPort, data []byte) { r.out = append(r.out, data) }
+	r.machines.Install = func(member.Install) { r.done = true }
+	r.machines.Failed = func(reason string) { r.failed = errors.New(reason) }
+	r.machines.Log = func(_ time.Time, m syslog.Message) {
+		if m.Event == syslog.GMRegistrationFailed || m.Event == syslog.GMRejectingSA {
+			r.failed = errors.New(m.Text())
+		}
+	}
 	var trust []*pki.Trustpoint
 	if office != nil {
 		t, err := office.member(i)
@@ -118,17 +128,16 @@ func newRegistrant(s loadSuite, office *loadOffice, look *onlooker, i int, to ne
 		}
 		trust = append(trust, t)
 	}
-	r.isakmp.Step(time.Now(), isakmp.Configure{Config: isakmp.Config{
+	r.machines.Boot(time.Now(), env.System(), isakmp.Config{
 		Enabled: true, PhaseOneDOI: 2, Policies: []isakmp.Policy{s.policy},
 		Keyrings:     []isakmp.Keyring{{PSKs: []keys.PSK{{Peer: netip.MustParsePrefix("0.0.0.0/0"), Key: secret.Of("MYGDOIPSK")}}}},
 		Trustpoints:  trust,
 		Capabilities: capabilities,
-	}})
-	r.member.Step(time.Now(), member.Configure{Config: member.Config{
+	}, member.Config{
 		Key: xfrm.GroupKey{Name: "G", Source: loadAddr(i)}, ID: policy.GroupID{Number: 1},
 		Servers: []netip.Addr{loadServer.Addr()}, Port: 848, Hostname: "gm",
-	}})
-	return r, r.drain()
+	})
+	return r, r.failed
 }
 
 // send sends what is to be sent.
@@ -152,51 +161,6 @@ func (r *registrant) receive() error {
 		return err
 	}
 	r.lengths = append(r.lengths, n)
-	r.isakmp.Step(time.Now(), isakmp.Datagram{Local: netip.AddrPortFrom(r.addr, 848), Remote: loadServer, Data: buf[:n]})
-	return r.drain()
-}
-
-func (r *registrant) drain() error {
-	for busy := true; busy; {
-		busy = false
-		for _, o := range r.isakmp.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case isakmp.Send:
-				r.out = append(r.out, o.Data)
-			case isakmp.Compute:
-				r.isakmp.Step(time.Now(), isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case isakmp.PhaseOneUp:
-				r.sa = o.SA
-				r.member.Step(time.Now(), member.PhaseOneUp{PhaseOneUp: o})
-			case isakmp.PhaseOneFailed:
-				return errors.New(o.Reason)
-			case isakmp.Phase2:
-				r.look.received(o)
-				r.member.Step(time.Now(), member.Phase2{Phase2: o})
-			case isakmp.Phase2Failed:
-				return errors.New(o.Reason)
-			case isakmp.Notified:
-				r.member.Step(time.Now(), member.Notified{Notified: o})
-			}
-		}
-		for _, o := range r.member.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case member.ToISAKMP:
-				r.look.sent(r.sa, o.Input)
-				r.isakmp.Step(time.Now(), o.Input)
-			case member.Install:
-				r.done = true
-				r.member.Step(time.Now(), member.Installed{Number: o.Number})
-			case member.Send:
-				r.out = append(r.out, o.Data)
-			case member.Log:
-				if o.Event == syslog.GMRegistrationFailed || o.Event == syslog.GMRejectingSA {
-					return errors.New(o.Text())
-				}
-			}
-		}
-	}
-	return nil
+	r.machines.Receive(time.Now(), netip.AddrPortFrom(r.addr, Port), loadServer, buf[:n])
+	return r.failed
 }

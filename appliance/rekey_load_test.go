@@ -290,7 +290,7 @@ func TestRekeyOverUDP(t *testing.T) {
 	}
 	all.close()
 	for _, r := range all.list {
-		if s := r.member.Snapshot(time.Now()); s.RekeysReceived != rekeys || s.AcksSent != rekeys || s.Counters.PushDuplicate != 0 {
+		if s := r.machines.GDOI.Snapshot(time.Now()); s.RekeysReceived != rekeys || s.AcksSent != rekeys || s.Counters.PushDuplicate != 0 {
 			t.Errorf("%v: %d rekeys, %d acknowledgements, %+v", r.addr, s.RekeysReceived, s.AcksSent, s.Counters)
 		}
 	}

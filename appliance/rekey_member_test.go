@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"coterie/crypto/isakmp"
-	"coterie/gdoi/member"
+	"coterie/gdoi/gdoitest"
 	"coterie/gdoi/policy"
 	"coterie/gdoi/wire"
 )
@@ -37,25 +36,25 @@ func newRekeyMembers(tb testing.TB, s loadSuite, n int, to netip.AddrPort, whole
 			tb.Error(m.wrong)
 		}
 	})
-	if err := parallel(0, n, 16, func(i int) (err error) {
-		var look *onlooker
+	looks := make([]*gdoitest.Onlooker, n)
+	if err := parallel(0, n, loadWorkers, func(i int) (err error) {
 		if !whole {
-			look = new(onlooker)
+			looks[i] = new(gdoitest.Onlooker)
 		}
-		m.list[i], err = registered(s, nil, look, i, to)
+		m.list[i], err = registered(s, nil, looks[i], i, to)
 		return err
 	}); err != nil {
 		tb.Fatal(err)
 	}
-	for _, r := range m.list {
+	for i, r := range m.list {
 		follow := r.follow
 		if !whole {
-			kek := r.look.policy.KEK
+			kek := looks[i].Policy.KEK
 			if kek == nil {
 				tb.Fatalf("%v has no KEK", r.addr)
 			}
 			follow = (&keyHolder{group: m, addr: r.addr, conn: r.conn, kek: *kek}).follow
-			r.isakmp, r.member, r.look = nil, nil, nil
+			r.machines = gdoitest.Member{}
 		}
 		r.conn.SetReadDeadline(time.Time{})
 		m.work.Go(func() {
@@ -115,11 +114,8 @@ func receive(conn *net.UDPConn, f func(datagram []byte) error) error {
 func (r *registrant) follow() error {
 	local := netip.AddrPortFrom(r.addr, Port)
 	return receive(r.conn, func(datagram []byte) error {
-		r.member.Step(time.Now(), member.Push{Local: local, Remote: loadServer, Data: slices.Clone(datagram)})
-		if err := r.drain(); err != nil {
-			return err
-		}
-		return r.send()
+		r.machines.Receive(time.Now(), local, loadServer, slices.Clone(datagram))
+		return errors.Join(r.failed, r.send())
 	})
 }
 
@@ -169,41 +165,4 @@ func (k *keyHolder) rekeyed(datagram []byte) error {
 		_, err = k.conn.Write(k.ack)
 	}
 	return err
-}
-
-// onlooker reads a registration over the member's shoulder: a member keeps its
-// keys to itself.
-type onlooker struct {
-	message uint32 // ID
-	ni, nr  []byte
-	policy  wire.Policy
-}
-
-// sent sees what the member asks for.
-func (l *onlooker) sent(sa isakmp.SA, in isakmp.Input) {
-	e, ok := in.(isakmp.Exchange2)
-	if l == nil || !ok || l.ni != nil {
-		return
-	}
-	if m, err := wire.ParsePull1(sa.PRF, e.MessageID, e.First, e.Payloads); err == nil {
-		l.message, l.ni = e.MessageID, m.Nonce
-	}
-}
-
-// received sees what the key server answers; what is wrong with it the member
-// finds out.
-func (l *onlooker) received(in isakmp.Phase2) {
-	switch {
-	case l == nil:
-	case l.nr == nil:
-		if m, err := wire.ParsePull2(in.SA.PRF, l.message, l.ni, in.First, in.Payloads, wire.Form{}); err == nil {
-			if l.policy, err = wire.DecodeSA(m.SA, time.Now()); err == nil {
-				l.nr = m.Nonce
-			}
-		}
-	default:
-		if m, err := wire.ParsePull4(in.SA.PRF, l.message, l.ni, l.nr, in.First, in.Payloads); err == nil {
-			l.policy.AddKeys(m.KD)
-		}
-	}
 }

@@ -114,7 +114,7 @@ func TestHostileDatagrams(t *testing.T) {
 	if got := spis(h.gms[0]); len(got) != len(h.spis) {
 		t.Errorf("the member now has %d TEKs, had %d", len(got), len(h.spis))
 	}
-	if n := len(h.ks.isakmp.Snapshot(h.ks.host.Now()).SAs); n > 20000 {
+	if n := len(h.ks.ISAKMP.Snapshot(h.ks.host.Now()).SAs); n > 20000 {
 		t.Errorf("%d phase-1 SAs are kept for strangers", n)
 	}
 }

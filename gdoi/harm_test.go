@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"coterie/crypto/isakmp"
+	"coterie/gdoi/gdoitest"
 	"coterie/gdoi/wire"
 )
 
@@ -24,7 +25,7 @@ type harm struct {
 // missing, empty, and as long as it gets.
 func harms(message int, first uint8, rest []byte) (all []harm) {
 	add := func(what string, change func(uint8, []byte) (uint8, []byte)) {
-		all = append(all, harm{message, what, change, nonceOf(first, rest)})
+		all = append(all, harm{message, what, change, gdoitest.NonceOf(first, rest)})
 	}
 	replace := func(what string, b []byte) {
 		add(what, func(f uint8, _ []byte) (uint8, []byte) { return f, b })

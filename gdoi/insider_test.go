@@ -2,7 +2,6 @@ package gdoi_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -10,92 +9,11 @@ import (
 	"time"
 
 	"coterie/crypto/isakmp"
+	"coterie/gdoi/gdoitest"
 	"coterie/gdoi/member"
 	"coterie/gdoi/wire"
 	"coterie/internal/sim"
 )
-
-// hand changes what one side of a PULL says: the side knows the keys, so that
-// phase 1 is good and every HASH fits, and means harm. A nil hand changes
-// nothing.
-type hand struct {
-	prf    func(...[]byte) []byte
-	mid    uint32
-	nonces [][]byte
-	count  int // messages of the exchange so far
-	// change gets the number of a message, the type of the payload behind HASH
-	// and the payloads from there on. Nil: nothing is changed.
-	change func(message int, first uint8, rest []byte) (uint8, []byte)
-}
-
-func (h *hand) up(sa isakmp.SA) {
-	if h != nil {
-		h.prf = sa.PRF
-	}
-}
-
-// message takes part in the count of messages and notes the nonces.
-func (h *hand) message(mid uint32, chain []byte) {
-	if mid != h.mid || h.count == 4 {
-		h.mid, h.nonces, h.count = mid, nil, 0
-	}
-	h.count++
-	if h.count > 2 {
-		return
-	}
-	h.nonces = append(h.nonces, nonceOf(isakmp.PayloadHash, chain))
-}
-
-// nonceOf finds the nonce in a chain of payloads.
-func nonceOf(first uint8, chain []byte) []byte {
-	list, err := isakmp.Payloads(first, chain)
-	if err != nil {
-		return nil
-	}
-	for _, p := range list {
-		if p.Type == isakmp.PayloadNonce {
-			return bytes.Clone(p.Body)
-		}
-	}
-	return nil
-}
-
-func (h *hand) received(p isakmp.Phase2) {
-	if h != nil {
-		h.prf = p.SA.PRF
-		h.message(p.MessageID, p.Payloads)
-	}
-}
-
-func (h *hand) sends(in isakmp.Input) isakmp.Input {
-	x, ok := in.(isakmp.Exchange2)
-	if h == nil || !ok || x.Exchange != isakmp.ExchangePull {
-		return in
-	}
-	if x.MessageID != h.mid || h.count == 4 {
-		h.mid, h.nonces, h.count = x.MessageID, nil, 0
-	}
-	if h.change != nil {
-		list, err := isakmp.Payloads(x.First, x.Payloads)
-		if err != nil {
-			panic(err)
-		}
-		honest := x.Payloads[len(list[0].Raw):]
-		first := uint8(isakmp.PayloadNone)
-		if len(list) > 1 {
-			first = list[1].Type
-		}
-		first, rest := h.change(h.count+1, first, bytes.Clone(honest))
-		parts := append(append([][]byte{binary.BigEndian.AppendUint32(nil, x.MessageID)}, h.nonces...), rest)
-		head, err := isakmp.AppendPayload(nil, first, h.prf(parts...))
-		if err != nil {
-			panic(err)
-		}
-		x.Payloads = append(head, rest...)
-	}
-	h.message(x.MessageID, x.Payloads)
-	return x
-}
 
 // memoryCap is what may be taken from the operating system while a hostile
 // peer speaks, beside what was taken before.
@@ -154,16 +72,16 @@ func TestHostileKeyServer(t *testing.T) {
 		for range again % 2 {
 			cfg.Servers = append(cfg.Servers[:1:1], cfg.Servers...)
 		}
-		g.host.Poke(func(now time.Time) { g.member.Step(now, member.Configure{Config: cfg}); g.drain(now) })
+		g.host.Poke(func(now time.Time) { g.Step(now, member.Configure{Config: cfg}) })
 		l.RunFor(12 * time.Millisecond)
 		g.log, l.ks.log = nil, nil
 	}
-	all := recordHarms(l, &l.ks.hand, register, 2, 4)
+	liar, all := recordHarms(l, &l.ks.Between, register, 2, 4)
 	look := watchMemory(t)
 	refused := 0
 	for i, x := range all {
 		before, done := picture(g), g.snapshot().Succeeded
-		used := allocated(func() { withHarm(l.ks.hand, x, register) })
+		used := allocated(func() { withHarm(liar, x, register) })
 		if limit := uint64(4 << 20); used > limit {
 			t.Errorf("message %d, %s: %d octets allocated", x.message, x.what, used)
 		}
@@ -203,17 +121,17 @@ func TestHostileMember(t *testing.T) {
 	l.RunFor(10 * time.Second)
 	g := l.gms[0]
 	register := func() {
-		g.host.Poke(func(now time.Time) { g.member.Step(now, member.Clear{}); g.drain(now) })
+		g.host.Poke(func(now time.Time) { g.Step(now, member.Clear{}) })
 		l.RunFor(12 * time.Millisecond)
 		g.log, l.ks.log = nil, nil
 	}
-	all := recordHarms(l, &g.hand, register, 1, 3)
+	liar, all := recordHarms(l, &g.Between, register, 1, 3)
 	look := watchMemory(t)
 	other, group := picture(l.gms[1]), l.ks.group()
 	refused := map[int]int{}
 	for i, x := range all {
 		done := g.snapshot().Succeeded
-		if used := allocated(func() { withHarm(g.hand, x, register) }); used > 4<<20 {
+		if used := allocated(func() { withHarm(liar, x, register) }); used > 4<<20 {
 			t.Errorf("message %d, %s: %d octets allocated", x.message, x.what, used)
 		}
 		if g.snapshot().Succeeded == done {
@@ -236,10 +154,10 @@ func TestHostileMember(t *testing.T) {
 	t.Logf("%v of %d questions refused", refused, len(all))
 }
 
-// recordHarms runs an honest exchange under a hand and makes harm of two of its
-// messages.
-func recordHarms(l *lab, h **hand, register func(), messages ...int) (all []harm) {
-	*h = &hand{change: func(message int, first uint8, rest []byte) (uint8, []byte) {
+// recordHarms puts a liar in its place, runs an honest exchange and makes harm of
+// two of its messages.
+func recordHarms(l *lab, place *gdoitest.Between, register func(), messages ...int) (liar *gdoitest.Liar, all []harm) {
+	liar = &gdoitest.Liar{Change: func(message int, first uint8, rest []byte) (uint8, []byte) {
 		for _, m := range messages {
 			if m != message {
 				continue
@@ -253,12 +171,13 @@ func recordHarms(l *lab, h **hand, register func(), messages ...int) (all []harm
 		}
 		return first, rest
 	}}
+	*place = liar
 	register()
-	(*h).change = nil
+	liar.Change = nil
 	if len(all) < 1500 {
 		l.t.Fatalf("only %d changes", len(all))
 	}
-	return all
+	return liar, all
 }
 
 // fullThird is a message 3 with all that may be in it.
@@ -278,19 +197,19 @@ func fullThird() (first uint8, rest []byte) {
 	return first, rest
 }
 
-func withHarm(h *hand, x harm, register func()) {
-	h.change = func(message int, first uint8, rest []byte) (uint8, []byte) {
+func withHarm(liar *gdoitest.Liar, x harm, register func()) {
+	liar.Change = func(message int, first uint8, rest []byte) (uint8, []byte) {
 		if message != x.message {
 			return first, rest
 		}
-		now := nonceOf(first, rest)
+		now := gdoitest.NonceOf(first, rest)
 		if first, rest = x.change(first, rest); now != nil {
 			rest = bytes.ReplaceAll(rest, x.nonce, now) // else it were an old answer, and nothing more
 		}
 		return first, rest
 	}
 	register()
-	h.change = nil
+	liar.Change = nil
 }
 
 func allocated(f func()) uint64 {
@@ -317,14 +236,14 @@ func FuzzInsider(f *testing.F) {
 		counterMode(&l.ks.cfg.Groups[0])
 		l.Add("R1", l.ks, serverAddr)
 		l.join(2, serverAddr)
-		h := &hand{change: func(message int, first uint8, rest []byte) (uint8, []byte) {
+		liar := &gdoitest.Liar{Change: func(message int, first uint8, rest []byte) (uint8, []byte) {
 			seeds[message] = bytes.Clone(rest)
 			return first, rest
 		}}
 		if side == 0 {
-			l.ks.hand = h
+			l.ks.Between = liar
 		} else {
-			l.gms[0].hand = h
+			l.gms[0].Between = liar
 		}
 		l.RunFor(10 * time.Second)
 	}
@@ -335,32 +254,31 @@ func FuzzInsider(f *testing.F) {
 	f.Add(uint8(2), uint16(0), []byte{}, third)
 
 	var l *lab
+	var liars [2]*gdoitest.Liar // of messages 1 and 3, of 2 and 4
 	count := 0
 	f.Fuzz(func(t *testing.T, which uint8, at uint16, change, whole []byte) {
 		if l == nil || count%5000 == 0 { // a TEK has an hour
 			l = newLab(t, 31, 1, counterMode)
-			l.ks.hand, l.gms[0].hand = new(hand), new(hand)
+			liars = [2]*gdoitest.Liar{{}, {}}
+			l.gms[0].Between, l.ks.Between = liars[0], liars[1]
 			l.RunFor(10 * time.Second)
 		}
 		count++
 		g := l.gms[0]
 		register := func() {
-			g.host.Poke(func(now time.Time) { g.member.Step(now, member.Clear{}); g.drain(now) })
+			g.host.Poke(func(now time.Time) { g.Step(now, member.Clear{}) })
 			l.RunFor(12 * time.Millisecond)
 			g.log, l.ks.log = nil, nil
 		}
 		message := int(which)%4 + 1
-		h := g.hand
-		if message%2 == 0 {
-			h = l.ks.hand
-		}
-		h.change = func(m int, first uint8, rest []byte) (uint8, []byte) {
+		liar := liars[(message-1)%2]
+		liar.Change = func(m int, first uint8, rest []byte) (uint8, []byte) {
 			if m != message {
 				return first, rest
 			}
-			nonce := nonceOf(first, rest)
+			nonce := gdoitest.NonceOf(first, rest)
 			if len(whole) > 0 && len(whole) < 60000 {
-				if old := nonceOf(first, whole); old != nil && nonce != nil {
+				if old := gdoitest.NonceOf(first, whole); old != nil && nonce != nil {
 					whole = bytes.ReplaceAll(whole, old, nonce)
 				}
 				rest = whole
@@ -373,7 +291,7 @@ func FuzzInsider(f *testing.F) {
 			return first, rest
 		}
 		register()
-		h.change = nil
+		liar.Change = nil
 		register()
 		if s := g.snapshot(); s.Status != "Registered" || l.ks.group().Members.Len() != 1 || len(s.TEKs) > 300 {
 			t.Fatalf("message %d: afterwards the member is %s, %d members", message, s.Status, l.ks.group().Members.Len())

@@ -14,6 +14,7 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/crypto/keys"
 	"coterie/crypto/suite"
+	"coterie/gdoi/gdoitest"
 	"coterie/gdoi/keyserver"
 	"coterie/gdoi/member"
 	"coterie/gdoi/policy"
@@ -84,16 +85,14 @@ func (l lines) text() string {
 	return b.String()
 }
 
-// ks is a key server with its phase 1; signatures and DH are made at once.
+// ks is a key server on the simulated network.
 type ks struct {
+	gdoitest.Server
 	host   *sim.Host
-	isakmp *isakmp.Machine
-	server *keyserver.Machine
 	phase1 isakmp.Config
 	cfg    keyserver.Config
 	log    lines
 	pushes []push
-	hand   *hand // nil: the key server is honest
 }
 
 // push is one rekey as the key server made it.
@@ -105,167 +104,63 @@ type push struct {
 
 func (k *ks) Boot(now time.Time, h *sim.Host) {
 	k.host = h
-	k.isakmp, k.server = isakmp.New(env.Env{Rand: h.Rand}), keyserver.New(env.Env{Rand: h.Rand})
-	k.isakmp.Step(now, isakmp.Configure{Config: k.phase1})
-	k.server.Step(now, keyserver.Configure{Config: k.cfg})
-	k.drain(now)
-}
-
-func (k *ks) Next() time.Time { return sooner(k.isakmp.Next(), k.server.Next()) }
-
-func (k *ks) Wake(now time.Time) {
-	k.isakmp.Step(now, isakmp.Tick{})
-	k.server.Step(now, keyserver.Tick{})
-	k.drain(now)
-}
-
-func (k *ks) Receive(now time.Time, d sim.Datagram) {
-	if len(d.Data) > 18 && d.Data[18] == isakmp.ExchangePushAck {
-		k.server.Step(now, keyserver.Ack{Local: d.To, Remote: d.From, Data: d.Data})
-	} else {
-		k.isakmp.Step(now, isakmp.Datagram{Local: d.To, Remote: d.From, Data: d.Data})
+	k.Send = send(h)
+	k.Store = func(o keyserver.Persist) {
+		for _, r := range o.Records {
+			h.Store(r.Group+"/"+r.Key, r.Value)
+		}
 	}
-	k.drain(now)
+	k.Plain = func(now time.Time, o keyserver.PlainPush) {
+		// HDR of 28 octets with the KEK's SPI in front, SEQ as first payload.
+		k.pushes = append(k.pushes, push{now, [16]byte(o.Data), binary.BigEndian.Uint32(o.Data[32:])})
+	}
+	k.Log = k.log.add
+	k.Server.Boot(now, env.Env{Rand: h.Rand}, k.phase1, k.cfg)
 }
+
+func (k *ks) Wake(now time.Time) { k.Tick(now) }
+
+func (k *ks) Receive(now time.Time, d sim.Datagram) { k.Server.Receive(now, d.To, d.From, d.Data) }
 
 // do gives the key server an input as an operator would.
-func (k *ks) do(in keyserver.Input) {
-	k.host.Poke(func(now time.Time) { k.server.Step(now, in); k.drain(now) })
-}
+func (k *ks) do(in keyserver.Input) { k.host.Poke(func(now time.Time) { k.Step(now, in) }) }
 
-func (k *ks) drain(now time.Time) {
-	for busy := true; busy; {
-		busy = false
-		for _, o := range k.isakmp.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case isakmp.Send:
-				k.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
-			case isakmp.Compute:
-				k.isakmp.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case isakmp.Phase2:
-				k.hand.received(o)
-				k.server.Step(now, keyserver.Phase2{Phase2: o})
-			case isakmp.Notified:
-				k.server.Step(now, keyserver.Notified{Notified: o})
-			case isakmp.Log:
-				k.log.add(now, o.Message)
-			}
-		}
-		for _, o := range k.server.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case keyserver.Send:
-				k.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
-			case keyserver.ToISAKMP:
-				k.isakmp.Step(now, k.hand.sends(o.Input))
-			case keyserver.Compute:
-				k.server.Step(now, keyserver.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case keyserver.Persist:
-				for _, r := range o.Records {
-					k.host.Store(r.Group+"/"+r.Key, r.Value)
-				}
-				k.server.Step(now, keyserver.Persisted{Number: o.Number})
-			case keyserver.PlainPush:
-				// HDR of 28 octets with the KEK's SPI in front, SEQ as first payload.
-				k.pushes = append(k.pushes, push{now, [16]byte(o.Data), binary.BigEndian.Uint32(o.Data[32:])})
-			case keyserver.Log:
-				k.log.add(now, o.Message)
-			}
-		}
+func send(h *sim.Host) func(local, remote netip.AddrPort, data []byte) {
+	return func(local, remote netip.AddrPort, data []byte) {
+		h.Send(sim.Datagram{From: local, To: remote, Data: data})
 	}
 }
 
-func (k *ks) group() keyserver.GroupSnapshot { return k.server.Snapshot(k.host.Now()).Groups[0] }
+func (k *ks) group() keyserver.GroupSnapshot { return k.GDOI.Snapshot(k.host.Now()).Groups[0] }
 
-// gm is a group member with its phase 1 and a data plane that only remembers.
+// gm is a group member with a data plane that only remembers.
 type gm struct {
+	gdoitest.Member
 	host      *sim.Host
-	isakmp    *isakmp.Machine
-	member    *member.Machine
 	phase1    isakmp.Config
 	cfg       member.Config
 	log       lines
 	installed *xfrm.Group
 	watch     func(before, after *xfrm.Group) // nil: nobody looks
-	hand      *hand                           // nil: the member is honest
 }
 
 func (g *gm) Boot(now time.Time, h *sim.Host) {
 	g.host, g.installed = h, nil
-	g.isakmp, g.member = isakmp.New(env.Env{Rand: h.Rand}), member.New(env.Env{Rand: h.Rand})
-	g.isakmp.Step(now, isakmp.Configure{Config: g.phase1})
-	g.member.Step(now, member.Configure{Config: g.cfg})
-	g.drain(now)
-}
-
-func (g *gm) Next() time.Time { return sooner(g.isakmp.Next(), g.member.Next()) }
-
-func (g *gm) Wake(now time.Time) {
-	g.isakmp.Step(now, isakmp.Tick{})
-	g.member.Step(now, member.Tick{})
-	g.drain(now)
-}
-
-func (g *gm) Receive(now time.Time, d sim.Datagram) {
-	switch {
-	case len(d.Data) > 18 && d.Data[18] == isakmp.ExchangePush:
-		if slices.Contains(g.member.KEKSPIs(), [16]byte(d.Data)) {
-			g.member.Step(now, member.Push{Local: d.To, Remote: d.From, Data: d.Data})
-		}
-	default:
-		g.isakmp.Step(now, isakmp.Datagram{Local: d.To, Remote: d.From, Data: d.Data})
-	}
-	g.drain(now)
-}
-
-func (g *gm) drain(now time.Time) {
-	for busy := true; busy; {
-		busy = false
-		for _, o := range g.isakmp.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case isakmp.Send:
-				g.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
-			case isakmp.Compute:
-				g.isakmp.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
-			case isakmp.PhaseOneUp:
-				g.hand.up(o.SA)
-				g.member.Step(now, member.PhaseOneUp{PhaseOneUp: o})
-			case isakmp.PhaseOneFailed:
-				g.member.Step(now, member.PhaseOneFailed{PhaseOneFailed: o})
-			case isakmp.Phase2:
-				g.hand.received(o)
-				g.member.Step(now, member.Phase2{Phase2: o})
-			case isakmp.Phase2Failed:
-				g.member.Step(now, member.Phase2Failed{Phase2Failed: o})
-			case isakmp.Notified:
-				g.member.Step(now, member.Notified{Notified: o})
-			case isakmp.Log:
-				g.log.add(now, o.Message)
-			}
-		}
-		for _, o := range g.member.Drain() {
-			busy = true
-			switch o := o.(type) {
-			case member.ToISAKMP:
-				g.isakmp.Step(now, g.hand.sends(o.Input))
-			case member.Install:
-				g.install(&o.Group)
-				if k := g.member.Snapshot(now).KEK; k.Dst.IsMulticast() {
-					g.host.Join(k.Dst)
-				}
-				g.member.Step(now, member.Installed{Number: o.Number})
-			case member.Remove:
-				g.install(nil)
-			case member.Send:
-				g.host.Send(sim.Datagram{From: o.Local, To: o.Remote, Data: o.Data})
-			case member.Log:
-				g.log.add(now, o.Message)
-			}
+	g.Send = send(h)
+	g.Install = func(o member.Install) {
+		g.install(&o.Group)
+		if k := g.GDOI.Snapshot(h.Now()).KEK; k.Dst.IsMulticast() {
+			h.Join(k.Dst)
 		}
 	}
+	g.Remove = func() { g.install(nil) }
+	g.Log = g.log.add
+	g.Member.Boot(now, env.Env{Rand: h.Rand}, g.phase1, g.cfg)
 }
+
+func (g *gm) Wake(now time.Time) { g.Tick(now) }
+
+func (g *gm) Receive(now time.Time, d sim.Datagram) { g.Member.Receive(now, d.To, d.From, d.Data) }
 
 func (g *gm) install(group *xfrm.Group) {
 	before := g.installed
@@ -275,7 +170,7 @@ func (g *gm) install(group *xfrm.Group) {
 	}
 }
 
-func (g *gm) snapshot() member.Snapshot { return g.member.Snapshot(g.host.Now()) }
+func (g *gm) snapshot() member.Snapshot { return g.GDOI.Snapshot(g.host.Now()) }
 
 // sends is the SPI that encrypts a ping, zero when none does.
 func (g *gm) sends() uint32 {
@@ -294,13 +189,6 @@ func (g *gm) decrypts(spi uint32) bool {
 	return spi != 0 && g.installed != nil && slices.ContainsFunc(g.installed.SAs, func(s xfrm.SA) bool {
 		return s.SPI == spi && s.Expires.After(g.host.Now())
 	})
-}
-
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // lab is one key server and some members on one network.
