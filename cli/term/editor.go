@@ -158,14 +158,15 @@ func (t *Terminal) changed(line []rune, pos int, r rune) ([]rune, int, bool) {
 	case 0, readline.CharEnter, readline.CharCtrlJ, readline.CharInterrupt:
 		return nil, 0, false
 	}
-	if len(line) > longestLine { // filter lets a yank pass: how much it adds only the editor knows
+	asks := r == '?' && !t.literal && t.options.Help != nil && pos > 0 && line[pos-1] == '?'
+	if len(line) > longestLine && !asks { // filter lets a yank pass: how much it adds only the editor knows
 		t.gate.fill()
 		t.bell()
 		t.line, t.pos = line[:longestLine], min(pos, longestLine)
 		return t.line, t.pos, true
 	}
 	t.line, t.pos = line, pos
-	if r != '?' || t.literal || t.options.Help == nil || pos == 0 || line[pos-1] != '?' {
+	if !asks {
 		return nil, 0, false
 	}
 	without := append(append([]rune{}, line[:pos-1]...), line[pos:]...)

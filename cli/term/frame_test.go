@@ -219,11 +219,12 @@ func FuzzTerminal(f *testing.F) {
 	f.Add([]byte("\x14a\x14\x14b\x17\x1bb\x1bf\x1bd\x19\x19\x1b\x7f"), uint8(4))
 	f.Add([]byte("\x1b[;;;;;;;R\x1bO\x1b\x1b[99999999999999999999999999999999999Z\x80\xee\x80\x80"), uint8(0))
 	f.Add([]byte("abcdefgh\x15"+strings.Repeat("\x19\x19\x15", 40)), uint8(0))
+	f.Add([]byte(strings.Repeat("x?", longestLine/2)+"?"), uint8(20))
 	f.Fuzz(func(t *testing.T, typed []byte, columns uint8) {
-		// A key on a full line is a millisecond of the editor's, or ten beside
-		// other work and with coverage counted: more keys show nothing new.
-		typed = typed[:min(len(typed), 1<<10)]
-		hung := time.AfterFunc(10*time.Second, func() { panic(fmt.Sprintf("hung on %q, %d columns", typed, columns)) })
+		// A key on a full line is milliseconds of the editor's, and many times as
+		// much beside other work and with coverage counted: more keys show nothing new.
+		typed = typed[:min(len(typed), 256)]
+		hung := time.AfterFunc(2*time.Minute, func() { panic(fmt.Sprintf("hung on %q, %d columns", typed, columns)) })
 		defer hung.Stop()
 		p := newPeer()
 		term := NewTerminal(Config{Peer: p, Size: func() (int, int) { return int(columns), 24 }})

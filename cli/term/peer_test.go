@@ -51,7 +51,7 @@ func (p *peer) String() string {
 // await waits until the screen ends in s.
 func (p *peer) await(t *testing.T, s string) {
 	t.Helper()
-	late := time.AfterFunc(10*time.Second, func() {
+	late := time.AfterFunc(time.Minute, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.out.WriteString("<never came>")

@@ -29,7 +29,7 @@ const defaultColumns = 80
 // longestLine is how many characters a line may have; more ring the bell. IOS
 // takes 254. What a key costs grows with the line and its rows, as the editor
 // draws them all again, so this also bounds what a hostile peer can ask for.
-const longestLine = 1024
+const longestLine = 512
 
 // activity is what stands on the last row of the screen.
 type activity uint8
@@ -237,6 +237,10 @@ func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (string, error
 			case "\x15":
 				secret = secret[:0]
 			default:
+				if len(secret) >= longestLine {
+					t.bell()
+					break
+				}
 				secret = append(secret, plain(k.text)...)
 			}
 		}

@@ -433,3 +433,32 @@ func TestLongestLine(t *testing.T) {
 		})
 	}
 }
+
+// A question about a full line is answered like any other.
+func TestHelpOnFullLine(t *testing.T) {
+	p := newPeer()
+	term := NewTerminal(Config{Peer: p})
+	defer term.Close()
+	full := strings.Repeat("x", longestLine)
+	asked := 0
+	go p.typed(full + "??\r")
+	l := read(t, term, Options{Help: func(before string) {
+		if asked++; before != full {
+			t.Errorf("asked about %d characters", len(before))
+		}
+	}})
+	if asked != 2 || l.Text != full || l.Long {
+		t.Errorf("asked %d times; %d characters, long %v", asked, len(l.Text), l.Long)
+	}
+}
+
+func TestLongestSecret(t *testing.T) {
+	p := newPeer()
+	term := NewTerminal(Config{Peer: p})
+	defer term.Close()
+	go p.typed(strings.Repeat("x", 2*longestLine) + "\r")
+	s, err := term.ReadSecret(context.Background(), "Password: ")
+	if err != nil || len(s) != longestLine {
+		t.Errorf("%d characters, %v", len(s), err)
+	}
+}
