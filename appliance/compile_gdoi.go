@@ -47,11 +47,18 @@ func (c *compiler) group(name string) *runningconfig.Group {
 
 func (c *compiler) keyServer() {
 	c.out.KeyServer.Form = c.form()
+	served := map[policy.GroupID]string{}
 	for _, g := range c.tree.Groups {
 		if g.Local == nil {
 			continue
 		}
-		c.out.KeyServer.Groups = append(c.out.KeyServer.Groups, c.served(g))
+		s := c.served(g)
+		if first, taken := served[s.ID]; !taken && g.Identity.Set {
+			served[s.ID] = g.Name
+		} else if taken && s.Incomplete == "" { // members name a group by its identity alone
+			s.Incomplete = fmt.Sprintf("its identity is that of group %s", first)
+		}
+		c.out.KeyServer.Groups = append(c.out.KeyServer.Groups, s)
 		if g.Local.Address.IsValid() {
 			c.out.Listen = append(c.out.Listen, Socket{Addr: g.Local.Address})
 		}

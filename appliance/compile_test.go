@@ -124,6 +124,14 @@ func TestIncompleteNamesTheCause(t *testing.T) {
 	if got := compile(parse(t, redundant), "R1", oneKey).KeyServer.Groups[0].Incomplete; !strings.Contains(got, "redundancy") {
 		t.Errorf("a redundant group is served as if alone: %q", got)
 	}
+
+	// Of two groups of one identity the first that is configured serves, whatever
+	// their names.
+	group := keyServerText[strings.Index(keyServerText, "crypto gdoi group G"):strings.Index(keyServerText, "ip access-list")]
+	twice := compile(parse(t, keyServerText+strings.Replace(group, "group G", "group A", 1)), "R1", oneKey).KeyServer.Groups
+	if twice[0].Incomplete != "its identity is that of group G" || twice[1].Incomplete != "" {
+		t.Errorf("groups of one identity: %s %q, %s %q", twice[0].Name, twice[0].Incomplete, twice[1].Name, twice[1].Incomplete)
+	}
 }
 
 const memberText = `

@@ -126,6 +126,7 @@ func (s *MemoryState) Database() modes.DatabaseSnapshot {
 		counts[name[0]]++
 		out.Octets += int64(len(name[0]) + len(name[1]) + len(value))
 	}
+	delete(counts, "") // of all together
 	for name, n := range counts {
 		out.Groups = append(out.Groups, modes.DatabaseGroup{Name: name, Records: n})
 	}

@@ -171,6 +171,9 @@ func (m *Machine) done(in Done) {
 		return
 	}
 	delete(m.jobs, in.ID)
+	if j.sa == nil {
+		return // its SA is gone
+	}
 	j.sa.job = 0
 	j.done(in.Result)
 }

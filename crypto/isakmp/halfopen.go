@@ -3,6 +3,7 @@ package isakmp
 import (
 	"container/list"
 	"net/netip"
+	"slices"
 )
 
 // Bounds of the half-open table. Beyond them the oldest entry goes.
@@ -19,7 +20,9 @@ const (
 	halfOpenOverhead = 2048
 )
 
-// halfOpenTable holds a responder's unfinished SAs, oldest first.
+// halfOpenTable holds a responder's unfinished SAs, oldest first. One whose peer
+// has returned our cookie counts as new again: who forges addresses does not
+// push it out before it could be finished.
 type halfOpenTable struct {
 	ring   *list.List                     // of *phaseOne
 	peers  map[netip.AddrPort][]*phaseOne // maxHalfOpenPeer at most, oldest first
@@ -66,8 +69,12 @@ func halfOpenSize(sa *phaseOne) int { return len(sa.saBody) + maxSABody + halfOp
 // add enters an SA and returns those that must go, already taken out.
 func (t *halfOpenTable) add(sa *phaseOne) (evicted []*phaseOne) {
 	if list := t.peers[sa.remote]; len(list) >= maxHalfOpenPeer {
-		evicted = append(evicted, list[0])
-		t.remove(list[0])
+		old := list[0]
+		if i := slices.IndexFunc(list, func(x *phaseOne) bool { return x.state == rMM2 }); i >= 0 {
+			old = list[i]
+		}
+		evicted = append(evicted, old)
+		t.remove(old)
 	}
 	prefix := halfOpenPrefix(sa.remote.Addr())
 	net := t.nets[prefix]
@@ -88,6 +95,17 @@ func (t *halfOpenTable) add(sa *phaseOne) (evicted []*phaseOne) {
 		t.remove(old)
 	}
 	return evicted
+}
+
+// proven notes that the peer of an SA has returned our cookie.
+func (t *halfOpenTable) proven(sa *phaseOne) {
+	if sa.halfOpen.inRing == nil {
+		return
+	}
+	t.ring.MoveToBack(sa.halfOpen.inRing)
+	if net := t.nets[halfOpenPrefix(sa.remote.Addr())]; net != nil {
+		net.MoveToBack(sa.halfOpen.inNet)
+	}
 }
 
 // remove takes an SA out; one that is not in the table is no matter.

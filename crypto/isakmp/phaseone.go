@@ -321,7 +321,9 @@ func (m *Machine) remove(sa *phaseOne, reason string, tell bool) {
 	m.timers.stop(&sa.limit)
 	m.timers.stop(&sa.prune)
 	m.timers.stop(sa.probe.timer)
-	delete(m.jobs, sa.job)
+	if sa.job != 0 {
+		m.jobs[sa.job] = job{} // nobody waits, but it is being computed all the same
+	}
 	delete(m.byCookies, cookies{sa.icookie, sa.rcookie})
 	if sa.id != 0 {
 		delete(m.byID, sa.id)

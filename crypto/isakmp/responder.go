@@ -188,6 +188,7 @@ func (m *Machine) receiveThird(sa *phaseOne, msg message) {
 		return
 	}
 	sa.take(msg)
+	m.halfOpen.proven(sa)
 	sa.gxi, sa.ni = ke, nonce
 	sa.choose(list)
 	m.setState(sa, rMM3)

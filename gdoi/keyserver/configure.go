@@ -39,7 +39,7 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 			m.log(syslog.KSGroupAdd.With(c.Name))
 		}
 		m.groups = append(m.groups, g)
-		if m.byID[c.ID] == nil {
+		if first := m.byID[c.ID]; first == nil || first.cfg.Incomplete != "" {
 			m.byID[c.ID] = g
 		}
 		m.reconfigure(now, g, inRange(c), i < 0)

@@ -110,25 +110,30 @@ func (m *Machine) launch(now time.Time, g *group, p *push, datagram, plain []byt
 
 // overtake ends earlier rekeys under the same KEK: a member takes the later
 // one and ignores them. A rekey under an older KEK goes on, because its
-// members cannot read anything else. Members that had a whole period to
-// acknowledge and did not have missed it.
+// members cannot read anything else.
 func (g *group) overtake(m *Machine, now time.Time, k *kek) {
 	for _, f := range g.flights {
 		if f.kek != k || f.done {
 			continue
 		}
 		m.hurry(now, g, f)
-		for _, b := range f.batches {
-			if b.copies == 0 || now.Before(b.at) && b.copies == 1 {
-				continue
-			}
-			for _, a := range f.to[b.from:b.to] {
-				m.giveUp(now, g, f, a)
-			}
-		}
-		g.finish(now, f)
+		m.end(now, g, f)
 	}
 	g.flights = slices.DeleteFunc(g.flights, func(f *flight) bool { return f.kek == k })
+}
+
+// end ends a rekey before its last copy. Members that had a whole period to
+// acknowledge and did not have missed it.
+func (m *Machine) end(now time.Time, g *group, f *flight) {
+	for _, b := range slices.Clone(f.batches) { // the verdict may end the flight by itself
+		if b.copies == 0 || now.Before(b.at) && b.copies == 1 {
+			continue
+		}
+		for _, a := range f.to[b.from:b.to] {
+			m.giveUp(now, g, f, a)
+		}
+	}
+	g.finish(now, f)
 }
 
 // hurry sends the first copy of a rekey to all members that have not had it:
@@ -149,6 +154,9 @@ func (m *Machine) hurry(now time.Time, g *group, f *flight) {
 // deliver sends what is due and forgets what is over.
 func (m *Machine) deliver(now time.Time, g *group) {
 	for _, f := range g.flights {
+		if !f.done && !f.kek.Expires().After(now) { // nobody can read it, nor acknowledge it
+			m.end(now, g, f)
+		}
 		for len(f.batches) > 0 && !f.batches[0].at.After(now) {
 			m.fire(now, g, f)
 		}

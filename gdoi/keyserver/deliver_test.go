@@ -310,3 +310,22 @@ func TestAcknowledgements(t *testing.T) {
 		t.Error("still retransmitting")
 	}
 }
+
+// A periodic rekey ends with its KEK: it can neither be read nor acknowledged.
+func TestPeriodicEndsWithKEK(t *testing.T) {
+	g := testGroup()
+	g.Rekey.Periodic, g.Rekey.Lifetime, g.SAs[0].Lifetime = true, 10*time.Minute, 24*time.Hour
+	w := newWorld(t, g)
+	gm := w.newMember(2)
+	gm.register(1234)
+	gm.mute = true
+	w.run(10 * time.Hour)
+	for _, f := range w.m.groups[0].flights {
+		if !f.done && !f.kek.Expires().After(w.now) {
+			t.Errorf("%d goes on under a KEK that ended at %v", f.seq, f.kek.Expires())
+		}
+	}
+	if n := w.group().Members.Len(); n != 0 {
+		t.Errorf("%d members: it has acknowledged nothing for hours", n)
+	}
+}

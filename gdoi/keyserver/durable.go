@@ -17,7 +17,9 @@ import (
 //	seq            for the KEK, and the KEK before it if the last rekey went
 //	               out under that: SPI and the first number that is still free
 //	gm/ADDRESS     a member
-//	clock          when the latest record was written: the others' times count from it
+//
+// A record of no group, "clock", says when the latest of all was written: the
+// times of the others count from it.
 //
 // "state" and "seq" are on disk before anything that they cover leaves; a
 // member may lag. Records of sender IDs and pseudotime have files of their own.
@@ -33,7 +35,7 @@ const (
 func (m *Machine) persist(now time.Time, records []Record, failed func()) {
 	m.lastPersist++
 	m.writing[m.lastPersist] = failed
-	m.emit(Persist{Number: m.lastPersist, Records: append(records, clockRecord(now, records[0].Group))})
+	m.emit(Persist{Number: m.lastPersist, Records: append(records, clockRecord(now))})
 }
 
 // persistLater has a record stored some time soon.
@@ -45,7 +47,7 @@ func (m *Machine) flush(now time.Time) {
 	if len(m.later) == 0 {
 		return
 	}
-	m.emit(PersistLater{append(m.later, clockRecord(now, m.later[0].Group))})
+	m.emit(PersistLater{append(m.later, clockRecord(now))})
 	m.later = nil
 }
 
@@ -55,17 +57,17 @@ func (m *Machine) flush(now time.Time) {
 // records were made would be older by as long as they waited.
 func Stamp(now time.Time, records []Record) []Record {
 	for i, r := range records {
-		if r.Key == keyClock && len(r.Value) > 0 {
-			records[i] = clockRecord(now, r.Group)
+		if r.Group == "" && r.Key == keyClock {
+			records[i] = clockRecord(now)
 		}
 	}
 	return records
 }
 
-func clockRecord(now time.Time, group string) Record {
+func clockRecord(now time.Time) Record {
 	var o octets
 	o.time(now)
-	return Record{Group: group, Key: keyClock, Value: o}
+	return Record{Key: keyClock, Value: o}
 }
 
 // persisted takes the fate of records. When they failed, everything behind
@@ -73,7 +75,12 @@ func clockRecord(now time.Time, group string) Record {
 func (m *Machine) persisted(now time.Time, in Persisted) {
 	if in.Err == nil {
 		delete(m.writing, in.Number)
+		m.reproof = m.reproof && len(m.writing) > 0
 		return
+	}
+	if m.reproof {
+		m.reproof = false
+		m.emit(ToISAKMP{isakmp.Reauthenticate{}})
 	}
 	m.unreserve()
 	for _, n := range slices.Sorted(maps.Keys(m.writing)) {
@@ -165,11 +172,26 @@ func freeSeq(record []byte, spi [16]byte) (uint32, bool) {
 	return 0, false
 }
 
-// erase deletes what is stored of a group's keys and members.
+// erase deletes what is stored of a group's keys and members, and what Restore
+// brought of it and nobody has asked for yet.
 func (m *Machine) erase(now time.Time, g *group) {
-	m.persist(now, []Record{{Group: g.cfg.Name, Key: keyState}, {Group: g.cfg.Name, Key: keySeq},
-		{Group: g.cfg.Name, Key: keySID}, {Group: g.cfg.Name, Key: keyPseudotime}}, nil)
+	var records []Record
+	for _, key := range []string{keyState, keySeq, keySID, keyPseudotime, keyClock} {
+		records = append(records, Record{Group: g.cfg.Name, Key: key})
+	}
+	m.persist(now, slices.Clone(records), func() { m.later = append(m.later, records...) })
+	if s := m.stored[g.cfg.Name]; s != nil {
+		m.eraseStored(s)
+		delete(m.stored, g.cfg.Name)
+	}
 	m.eraseMembers(g)
+}
+
+// eraseStored deletes members that Restore brought.
+func (m *Machine) eraseStored(s *stored) {
+	for _, r := range s.members {
+		m.persistLater(Record{Group: r.Group, Key: r.Key})
+	}
 }
 
 // eraseMembers deletes members. Members are always stored later, so that the

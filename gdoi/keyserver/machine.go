@@ -12,16 +12,19 @@ import (
 // A Machine is the key server of one appliance. The package comment says how
 // to drive it.
 type Machine struct {
-	env      env.Env
-	cfg      Config
-	groups   []*group // sorted by name
-	byID     map[policy.GroupID]*group
-	byKEK    map[[16]byte]*group // by the SPI of each KEK that may still be acknowledged
-	due      dueHeap
-	pulls    pulls
-	signing  map[uint64]*push  // by Job
-	writing  map[uint64]func() // by Persist: what to do when it fails; nil: nothing
-	later    []Record          // to be stored at the end of this Step
+	env     env.Env
+	cfg     Config
+	groups  []*group // sorted by name
+	byID    map[policy.GroupID]*group
+	byKEK   map[[16]byte]*group // by the SPI of each KEK that may still be acknowledged
+	due     dueHeap
+	pulls   pulls
+	signing map[uint64]*push  // by Job
+	writing map[uint64]func() // by Persist: what to do when it fails; nil: nothing
+	later   []Record          // to be stored at the end of this Step
+	// reproof: isakmp was told to have everybody prove itself again, and may not
+	// have heard, if a write fails that this waits for.
+	reproof  bool
 	stored   map[string]*stored
 	lost     string    // why nothing was restored
 	dated    time.Time // what is stored is by the clock of then

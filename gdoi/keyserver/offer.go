@@ -1,6 +1,9 @@
 package keyserver
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"time"
 
 	"coterie/gdoi/wire"
@@ -31,36 +34,76 @@ func (p *pull) makeOffer(now time.Time, g *group, form wire.Form) ([]byte, error
 		w.KEK, w.Rekey = &g.kek.KEK, g.kek.destination(g.cfg.Port)
 		t.counts(g.kek.Expires())
 	}
-	older := false
+	var offered []*tek
 	for _, k := range g.teks {
-		if g.current(k.SA) == nil || !now.Before(k.end) || !g.offers(k) {
-			continue
+		if g.current(k.SA) != nil && now.Before(k.end) && g.offers(k) {
+			offered = append(offered, k)
+			t.counts(k.end)
 		}
-		w.TEKs = append(w.TEKs, g.tell(k, p.foreign))
-		t.counts(k.end)
-		older = older || k.superseded
 	}
-	if delay := g.active.Sub(now); older && delay > 0 {
+	if delay := g.active.Sub(now); delay > 0 && slices.ContainsFunc(offered, func(k *tek) bool { return k.superseded }) {
 		// It encrypts as the others do: with the older TEK until all have the new.
 		w.ATD = &delay
 		t.counts(g.active)
 	}
-	sa, keys, err := w.Encode(now)
-	if err != nil {
-		return nil, err
+	for {
+		w.TEKs = nil
+		for _, k := range offered {
+			w.TEKs = append(w.TEKs, g.tell(k, p.foreign))
+		}
+		err := t.encode(now, w, form)
+		if err == nil && len(t.sa) <= maxOffer {
+			break
+		}
+		i := spare(offered)
+		if i < 0 {
+			return nil, cmp.Or(err, errLongOffer)
+		}
+		offered = slices.Delete(offered, i, i+1)
 	}
-	if t.sa, err = sa.Append(nil, form); err != nil {
-		return nil, err
-	}
-	if t.kd, err = wire.AppendKD(nil, keys); err != nil {
-		return nil, err
-	}
-	t.keys = keys
 	p.offer.keys, p.offer.kd = t.keys, t.kd
 	if p.offer.time == nil { // a clock reading is nobody else's
 		*kept = t
 	}
 	return t.sa, nil
+}
+
+// maxOffer is the longest SA payload, in octets, that fits a datagram beside
+// what else message 2 and message 4 carry.
+const maxOffer = 60000
+
+var errLongOffer = fmt.Errorf("its policy has more than %d octets", maxOffer)
+
+// spare is the place of the generation that a new member needs least, -1 when
+// it needs all: the oldest one, but not the one that others encrypt with until
+// they have the newest.
+func spare(offered []*tek) int {
+	least := -1
+	seen := map[int]bool{} // superseded ones, by SA; newest first
+	for i, k := range offered {
+		if !k.superseded {
+			continue
+		}
+		if seen[k.SA] && (least < 0 || k.end.Before(offered[least].end)) {
+			least = i
+		}
+		seen[k.SA] = true
+	}
+	return least
+}
+
+// encode writes a policy as it is told.
+func (t *told) encode(now time.Time, w wire.Policy, form wire.Form) error {
+	sa, keys, err := w.Encode(now)
+	if err != nil {
+		return err
+	}
+	if t.sa, err = sa.Append(nil, form); err != nil {
+		return err
+	}
+	t.keys = keys
+	t.kd, err = wire.AppendKD(nil, keys)
+	return err
 }
 
 // told is what members were offered last. The same octets are right until a

@@ -3,10 +3,12 @@ package keyserver
 import (
 	"bytes"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
 	"coterie/gdoi/wire"
+	"coterie/xfrm"
 )
 
 // What is kept of an offer is what would be written anew, at every moment: to
@@ -42,5 +44,29 @@ func TestKeptOffer(t *testing.T) {
 	}
 	if kept < 100 {
 		t.Errorf("only %d of the offers were kept ones", kept)
+	}
+}
+
+// However long the list, whoever registers after many rekeys gets as many of the
+// older generations as fit.
+func TestOfferOfLongList(t *testing.T) {
+	g := testGroup()
+	g.SAs[0].ACEs = nil
+	for i := range 100 {
+		m := netip.MustParseAddr("255.255.255.0")
+		g.SAs[0].ACEs = append(g.SAs[0].ACEs, xfrm.ACE{Permit: true,
+			Src: xfrm.Match{Addr: netip.AddrFrom4([4]byte{10, 1, byte(i), 0}), Mask: m}, Dst: xfrm.Match{Addr: netip.AddrFrom4([4]byte{10, 2, byte(i), 0}), Mask: m}})
+	}
+	w := newWorld(t, g)
+	for i := range 20 {
+		gm := w.newMember(2 + i)
+		if !gm.register(1234) {
+			t.Fatalf("refused after %d rekeys: %q", i, w.takeLogs())
+		}
+		if n := len(w.answer.Payloads); n > 65000 {
+			t.Fatalf("%d octets", n)
+		}
+		w.step(RekeyNow{})
+		w.run(time.Minute)
 	}
 }

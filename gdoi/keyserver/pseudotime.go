@@ -82,6 +82,8 @@ func (g *group) timed() bool {
 // startClock starts the pseudotime of a group whose keys are all new.
 func (m *Machine) startClock(now time.Time, g *group) {
 	if timed(g.force) && g.time.at == 0 {
+		// The TEKs on disk may be others, of keys that cannot be used at present.
+		g.time.bound = true
 		m.resetClock(now, g)
 	}
 }

@@ -325,3 +325,13 @@ func TestOfferAfterManyRekeys(t *testing.T) {
 		t.Errorf("%d live, the newest is not first", len(live))
 	}
 }
+
+// An identity is that of the group that can serve it, whatever their names.
+func TestIdentityOfIncompleteGroup(t *testing.T) {
+	a := testGroup()
+	a.Name, a.Incomplete = "A", "its identity is that of another group"
+	w := newWorld(t, a, testGroup())
+	if !w.newMember(2).register(1234) {
+		t.Errorf("refused: %q", w.takeLogs())
+	}
+}

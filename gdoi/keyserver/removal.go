@@ -50,6 +50,7 @@ func (m *Machine) renew(now time.Time, g *group) {
 	m.stop(g)
 	if g.refuse == "" {
 		m.start(now, g)
+		m.save(now, g) // the old ones are not to come back
 	} else {
 		m.erase(now, g)
 	}
@@ -156,6 +157,7 @@ func (g *group) retire() {
 // TEKs stay until they are due; who is not back by then gets no others.
 func (m *Machine) reauthenticate(now time.Time, g *group) {
 	m.emit(ToISAKMP{isakmp.Reauthenticate{}})
+	m.reproof = m.reproof || len(m.writing) > 0
 	if g.kek == nil || !rekeyable(g.force) {
 		return // nobody can be told: members come when their TEKs end
 	}

@@ -22,8 +22,18 @@ func (m *Machine) restore(now time.Time, in Restore) {
 	if in.Lost != "" {
 		return
 	}
-	var latest time.Time
+	var latest, one time.Time
 	for _, r := range in.Records {
+		if r.Key == keyClock {
+			t := (&reader{b: r.Value}).time()
+			if r.Group == "" {
+				one = t
+			}
+			if t.After(latest) {
+				latest = t
+			}
+			continue
+		}
 		s := m.stored[r.Group]
 		if s == nil {
 			s = &stored{records: map[string][]byte{}}
@@ -34,13 +44,9 @@ func (m *Machine) restore(now time.Time, in Restore) {
 			continue
 		}
 		s.records[r.Key] = r.Value
-		if r.Key == keyClock {
-			if c := (&reader{b: r.Value}); len(r.Value) == 8 {
-				if t := c.time(); t.After(latest) {
-					latest = t
-				}
-			}
-		}
+	}
+	if !one.IsZero() {
+		latest = one // each group had its own once, and a removed one kept it
 	}
 	// Lifetimes go on by how long it really was; the clock may have been set
 	// meanwhile. Without a measure the clock is believed, but not backwards.
@@ -112,11 +118,7 @@ func (m *Machine) resume(now time.Time, g *group) bool {
 	return true
 }
 
-// empty says that nothing is stored of a group but when it was removed.
-func (s *stored) empty() bool {
-	_, clock := s.records[keyClock]
-	return len(s.members) == 0 && (len(s.records) == 0 || clock && len(s.records) == 1)
-}
+func (s *stored) empty() bool { return len(s.members) == 0 && len(s.records) == 0 }
 
 // usable tells why what was stored cannot be gone on with; "": it can.
 func (m *Machine) usable(g *group, st *state, s *stored) string {
@@ -195,8 +197,6 @@ func (m *Machine) adopt(now time.Time, g *group, st state) bool {
 
 // abandon forgets what was stored of a group that gets new keys.
 func (m *Machine) abandon(now time.Time, g *group, s *stored) {
-	for _, r := range s.members {
-		m.persistLater(Record{Group: r.Group, Key: r.Key})
-	}
+	m.eraseStored(s)
 	g.teks, g.kek, g.retired = nil, nil, nil
 }

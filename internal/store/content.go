@@ -148,7 +148,7 @@ func (c *content) fits(m mark, marked bool) error {
 	return nil
 }
 
-// Group is how many records a group has.
+// Group is how many records a group has. Those of no group, "", are not listed.
 type Group struct {
 	Name    string
 	Records int
@@ -158,6 +158,9 @@ type Group struct {
 func (c *content) counts() []Group {
 	var out []Group
 	for _, r := range c.records {
+		if r.Group == "" {
+			continue
+		}
 		if len(out) == 0 || out[len(out)-1].Name != r.Group {
 			out = append(out, Group{Name: r.Group})
 		}

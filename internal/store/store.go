@@ -357,7 +357,9 @@ func (s *Store) Status() Status {
 		out.Octets = info.Size()
 	}
 	for name, n := range s.groups {
-		out.Groups = append(out.Groups, Group{name, n})
+		if name != "" {
+			out.Groups = append(out.Groups, Group{name, n})
+		}
 	}
 	slices.SortFunc(out.Groups, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
 	if s.broken != nil {

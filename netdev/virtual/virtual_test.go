@@ -563,7 +563,7 @@ func TestLossAndScaledTime(t *testing.T) {
 	}
 	start := time.Now()
 	want(t, "all lost", ping(t, r[0], netdev.Probe{Target: ip("10.0.0.2"), Timeout: 5 * time.Second}), netdev.ProbeTimeout, "")
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 4*time.Second { // 100 ms, and what a busy host adds
 		t.Errorf("5 s of lab time at speed 50 took %v", took)
 	}
 }

@@ -1,0 +1,77 @@
+package isakmp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"testing"
+)
+
+// A computation counts until it is done, whether its SA still lives or not.
+func TestJobsOfDeadSAs(t *testing.T) {
+	msgs := mainMode(t)
+	w := standardPair(t)
+	m := w.nodes[ksAddr]
+	computes := 0
+	give := func(from netip.AddrPort, b []byte) (reply []byte) {
+		m.Step(w.now, Datagram{Local: ksAddr, Remote: from, Data: b})
+		for _, o := range m.Drain() {
+			switch o := o.(type) {
+			case Send:
+				reply = o.Data
+			case Compute:
+				computes++ // a slow worker: no Done yet
+			}
+		}
+		return reply
+	}
+	n := uint32(0)
+	for i := range 5000 {
+		from := netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), uint16(1024+i))
+		first := func() []byte {
+			b := bytes.Clone(msgs[0])
+			n++
+			binary.BigEndian.PutUint32(b, n|1<<31)
+			return b
+		}
+		one := first()
+		two := give(from, one)
+		if two == nil {
+			t.Fatal("no message 2")
+		}
+		three := bytes.Clone(msgs[2])
+		copy(three, two[:16])
+		give(from, three)
+		for range maxHalfOpenPeer {
+			give(from, first())
+		}
+	}
+	if computes > maxJobs {
+		t.Errorf("%d computations are under way, at most %d may be; %d are known", computes, maxJobs, len(m.jobs))
+	}
+}
+
+// Forged messages 1 do not push out an SA that has returned our cookie.
+func TestForgedFirstMessages(t *testing.T) {
+	msgs := mainMode(t)
+	w := standardPair(t)
+	m := w.nodes[ksAddr]
+	sent := 0
+	w.deliver = func(s Send) []Send {
+		sent++
+		if sent == 5 { // message 5 is on its way; somebody forges the member's address
+			for i := range uint32(maxHalfOpenPeer) {
+				b := bytes.Clone(msgs[0])
+				binary.BigEndian.PutUint32(b, i|1<<31)
+				m.Step(w.now, Datagram{Local: ksAddr, Remote: gmAddr, Data: b})
+				m.Drain()
+			}
+		}
+		return []Send{s}
+	}
+	w.step(gmAddr, Connect{Owner: 1, Local: gmAddr, Remote: ksAddr})
+	w.flush()
+	if _, ok := take[PhaseOneUp](w, gmAddr); !ok {
+		t.Errorf("no phase 1: evicted %d, bad cookie %d", m.count.HalfOpenEvicted, m.count.BadCookie)
+	}
+}
