@@ -202,7 +202,7 @@ func (c *control) next() time.Time {
 		}
 	}
 	take(c.keyserver.Next())
-	if !c.durable.writing {
+	if !c.durable.writing && !c.durable.flushing {
 		take(c.durable.due)
 	}
 	for _, m := range c.members {

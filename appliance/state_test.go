@@ -30,9 +30,13 @@ type diskState struct {
 	mu     sync.Mutex
 	fail   error
 	writes [][]keyserver.Record
+	slow   chan struct{} // not nil: a write waits for it
 }
 
 func (s *diskState) Write(list []keyserver.Record) error {
+	if s.slow != nil {
+		<-s.slow
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
@@ -128,6 +132,47 @@ func TestPersistLater(t *testing.T) {
 	})
 }
 
+// Outputs do not wait for what may be written later; a Persist does, for its
+// turn, and wins over what is older.
+func TestPersistDuringFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &diskState{MemoryState: NewMemoryState(time.Now), slow: make(chan struct{})}
+		c := stateControl(t, disk)
+		do := func(f func(now time.Time)) { c.ask(t.Context(), f); synctest.Wait() }
+		do(func(now time.Time) { c.persistLater(now, keyserver.PersistLater{Records: one("G", "seq", "old")}) })
+		time.Sleep(2 * time.Second)
+		synctest.Wait() // the disk is at it
+		do(func(now time.Time) { c.waiting = []keyserver.Output{keyserver.Send{}} })
+		do(func(now time.Time) {
+			if len(c.waiting) != 0 {
+				t.Error("an output waits for records that may be late")
+			}
+			c.persist(now, keyserver.Persist{Number: 1, Records: one("G", "seq", "new")})
+			c.waiting = []keyserver.Output{keyserver.Send{}}
+		})
+		do(func(time.Time) {
+			if len(c.waiting) != 1 {
+				t.Error("an output does not wait for its Persist")
+			}
+		})
+		disk.slow <- struct{}{}
+		synctest.Wait()
+		if got := disk.written(); len(got) != 1 {
+			t.Fatalf("the Persist did not wait: %v", got)
+		}
+		disk.slow <- struct{}{}
+		synctest.Wait()
+		do(func(time.Time) {
+			if len(c.waiting) != 0 {
+				t.Error("an output still waits")
+			}
+		})
+		if want := [][]keyserver.Record{one("G", "seq", "old"), one("G", "seq", "new")}; !cmp.Equal(disk.written(), want) {
+			t.Error(cmp.Diff(want, disk.written()))
+		}
+	})
+}
+
 // What is written when the device is switched off is dated then, as every other
 // write is: an older date would be taken for a clock that has been set.
 func TestSettleDates(t *testing.T) {
@@ -135,12 +180,12 @@ func TestSettleDates(t *testing.T) {
 		disk := &diskState{MemoryState: NewMemoryState(time.Now)}
 		c := stateControl(t, disk)
 		date := func() []byte { return binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano())) }
-		made := keyserver.PersistLater{Records: append(one("G", "gm/1", "a"), keyserver.Record{Group: "G", Key: "clock", Value: date()})}
+		made := keyserver.PersistLater{Records: append(one("G", "gm/1", "a"), keyserver.Record{Key: "clock", Value: date()})}
 		c.ask(t.Context(), func(now time.Time) { c.persistLater(now, made) })
 		time.Sleep(900 * time.Millisecond)
 		c.close()
 		records, _, _ := disk.Load()
-		if want := (keyserver.Record{Group: "G", Key: "clock", Value: date()}); len(records) != 2 || !cmp.Equal(records[0], want) {
+		if want := (keyserver.Record{Key: "clock", Value: date()}); len(records) != 2 || !cmp.Equal(records[0], want) {
 			t.Errorf("%v", records)
 		}
 	})

@@ -24,12 +24,17 @@ const (
 // stateWriter is what the control goroutine knows of the state: at most one
 // write is under way, and it runs elsewhere.
 type stateWriter struct {
-	state   State
-	writing bool
-	later   map[[2]string]keyserver.Record // not written yet, by group and key
-	due     time.Time                      // of later; zero: there is nothing
-	failed  bool                           // the last write
-	said    time.Time                      // when that was logged
+	state State
+	// writing: a Persist is, or waits its turn, and the outputs behind it wait.
+	// Nothing waits for a flush, so that what a recording has does not depend on
+	// when one ends.
+	writing  bool
+	flushing bool
+	turn     func()                         // the write that waits for the flush to end
+	later    map[[2]string]keyserver.Record // not written yet, by group and key
+	due      time.Time                      // of later; zero: there is nothing
+	failed   bool                           // the last write
+	said     time.Time                      // when that was logged
 }
 
 func compareText(a, b string) int { return strings.Compare(a, b) }
@@ -62,17 +67,25 @@ func (c *control) persist(now time.Time, p keyserver.Persist) {
 	if c.tape != nil && c.tape.play != nil {
 		return
 	}
-	for _, r := range p.Records {
-		delete(c.durable.later, [2]string{r.Group, r.Key}) // it is older
-	}
-	later := c.durable.take()
-	c.write(slices.Concat(later, p.Records), func(now time.Time, err error) {
-		if err != nil {
-			c.forget()
-			c.durable.giveBack(now, later)
+	write := func() {
+		for _, r := range p.Records {
+			delete(c.durable.later, [2]string{r.Group, r.Key}) // it is older
 		}
-		c.keyserver.Step(now, keyserver.Persisted{Number: p.Number, Err: err})
-	})
+		later := c.durable.take()
+		c.write(slices.Concat(later, p.Records), func(now time.Time, err error) {
+			c.durable.writing = false
+			if err != nil {
+				c.forget()
+				c.durable.giveBack(now, later)
+			}
+			c.keyserver.Step(now, keyserver.Persisted{Number: p.Number, Err: err})
+		})
+	}
+	if c.durable.flushing {
+		c.durable.turn = write
+		return
+	}
+	write()
 }
 
 // forget drops the outputs that waited for a write that has failed. Records
@@ -117,14 +130,19 @@ func (d *stateWriter) take() []keyserver.Record {
 // flush writes what has waited long enough.
 func (c *control) flush(now time.Time) {
 	d := &c.durable
-	if d.writing || !due(d.due, now) {
+	if d.writing || d.flushing || !due(d.due, now) {
 		return
 	}
-	d.writing = true
+	d.flushing = true
 	list := d.take()
 	c.write(list, func(now time.Time, err error) {
+		d.flushing = false
 		if err != nil {
 			d.giveBack(now, list)
+		}
+		if turn := d.turn; turn != nil {
+			d.turn = nil
+			turn()
 		}
 	})
 }
@@ -151,7 +169,6 @@ func (c *control) write(list []keyserver.Record, done func(time.Time, error)) {
 	c.work.Go(func() {
 		err := c.durable.state.Write(keyserver.Stamp(c.a.cfg.Clock.Now(), list))
 		c.post(func(now time.Time) {
-			c.durable.writing = false
 			c.written(now, err)
 			done(now, err)
 		})
