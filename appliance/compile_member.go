@@ -25,6 +25,13 @@ func (c *compiler) members() {
 			c.unresolved("interface "+i.Name, "crypto map "+i.CryptoMap)
 			continue
 		}
+		if m.IPv6 {
+			c.note(syslog.NoEffect.With(fmt.Sprintf("'crypto map ipv6 %s' is", m.Name), "has"))
+			continue
+		}
+		if i.MapRedundancy != "" {
+			c.note(syslog.NoEffect.With(fmt.Sprintf("'redundancy %s' of crypto map %s on %s is", i.MapRedundancy, m.Name, i.Name), "has"))
+		}
 		p := xfrm.InterfacePolicy{Interface: i.Name, MapName: m.Name, FailClose: c.failClose(m)}
 		for _, e := range m.Entries {
 			if entry, ok := c.mapEntry(i, m, e); ok {
@@ -82,17 +89,21 @@ func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoM
 		c.note(syslog.NoEffect.With("'"+where+" ipsec-isakmp' is", "has"))
 		return xfrm.MapEntry{}, false
 	}
+	// Without a group the entry stays disabled, as IOS notes. In a map that is
+	// fail-close it stays closed: nobody installs a group without a source.
+	closed := m.FailClose != nil && m.FailClose.Activate
+	entry := xfrm.MapEntry{Sequence: e.Sequence, Group: xfrm.GroupKey{VRF: i.VRF, Name: e.Group}}
 	if e.Group == "" {
-		return xfrm.MapEntry{}, false // stays disabled until a group is set, as IOS notes
+		return entry, closed
 	}
 	g := c.group(e.Group)
 	if g == nil {
 		c.unresolved(where, "group "+e.Group)
-		return xfrm.MapEntry{}, false
+		return entry, closed
 	}
 	cfg := member.Config{ID: groupID(g.Identity), Port: Port, MapName: m.Name,
 		Passive: g.Passive, Hostname: c.out.Hostname, Form: c.form(),
-		FailClose: m.FailClose != nil && m.FailClose.Activate, FailCloseRevert: g.FailCloseRevert,
+		FailClose: closed, FailCloseRevert: g.FailCloseRevert,
 		RecoveryCheck: time.Duration(g.RecoveryCheck) * time.Second}
 	incomplete := func(format string, args ...any) {
 		if cfg.Incomplete == "" {
@@ -123,6 +134,12 @@ func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoM
 	for _, s := range g.Servers {
 		if s.Address.Is4() {
 			cfg.Servers = append(cfg.Servers, s.Address)
+		} else {
+			server := "address ipv6 " + s.Address.String()
+			if s.Hostname != "" {
+				server = "hostname " + s.Hostname
+			}
+			c.note(syslog.NoEffect.With(fmt.Sprintf("'server %s' of group %s is", server, g.Name), "has"))
 		}
 	}
 	if g.Local == nil && len(cfg.Servers) == 0 {
@@ -148,7 +165,7 @@ func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoM
 			cfg.Transforms = append(cfg.Transforms, t)
 		}
 	}
-	entry := xfrm.MapEntry{Sequence: e.Sequence, Group: cfg.Key}
+	entry.Group = cfg.Key
 	if !g.NoBypassPolicy && addr.IsValid() {
 		entry.Bypass = append(entry.Bypass, addr)
 	}
@@ -170,7 +187,9 @@ func (c *compiler) member(cfg member.Config, iface string) {
 	for n := range c.out.Members {
 		if c.out.Members[n].Key == cfg.Key {
 			have := &c.out.Members[n]
-			have.Interfaces = append(have.Interfaces, iface)
+			if !slices.Contains(have.Interfaces, iface) { // two entries of one group
+				have.Interfaces = append(have.Interfaces, iface)
+			}
 			have.LocalACL = have.LocalACL || cfg.LocalACL
 			have.FailClose = have.FailClose || cfg.FailClose
 			return

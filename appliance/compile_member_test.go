@@ -10,6 +10,7 @@ import (
 	"coterie/xfrm"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Several groups through several crypto maps on one device, with the control
@@ -127,5 +128,63 @@ func TestCompileFailClose(t *testing.T) {
 	}
 	if !told {
 		t.Error("nobody was told")
+	}
+}
+
+// An entry without a group stays in a map that is fail-close, and keeps it
+// closed; in any other map it is left out.
+func TestCompileEntryWithoutGroup(t *testing.T) {
+	entries := func(text, name string) (out []xfrm.MapEntry, members int) {
+		d := compile(parse(t, text), "R2", oneKey)
+		for _, p := range d.Policies {
+			if p.MapName == name {
+				out = p.Entries
+			}
+		}
+		return out, len(d.Members)
+	}
+	for _, name := range []string{"RED", "BLUE"} {
+		for _, c := range []struct{ line, group string }{{"", ""}, {" set group GONE\n", "GONE"}} {
+			text := strings.Replace(vrfMemberText, " set group "+name+"\n", c.line, 1)
+			var want []xfrm.MapEntry
+			if name == "RED" {
+				want = []xfrm.MapEntry{{Sequence: 10, Group: xfrm.GroupKey{VRF: "RED", Name: c.group}}}
+			}
+			got, members := entries(text, name)
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" || members != 2 {
+				t.Errorf("%s with %q: %d members\n%s", name, c.line, members, diff)
+			}
+		}
+	}
+	// Other entries of the map are as they were.
+	text := strings.Replace(vrfMemberText, " set group RED\n", " set group RED\ncrypto map RED 20 gdoi\n", 1)
+	got, members := entries(text, "RED")
+	if len(got) != 2 || got[0].Group.Name != "RED" || len(got[0].Bypass) != 1 || got[1].Sequence != 20 || members != 3 {
+		t.Errorf("%+v, %d members", got, members)
+	}
+}
+
+// What a map or a group says and nothing does is said once more, in the log.
+func TestCompileWithoutEffect(t *testing.T) {
+	text := strings.Replace(memberText, " server address ipv4 192.168.1.253\n", " server hostname ipv4 ks.example.org\n", 1)
+	text = strings.Replace(text, " match address LOCAL\n", " match address LOCAL\ncrypto map MAP 20 gdoi\n set group G\ncrypto map ipv6 SIX 10 gdoi\n set group G\n", 1)
+	text += "interface Ethernet0/2\n ip address 192.168.3.2 255.255.255.0\n crypto map SIX\n"
+	d := compile(parse(t, text), "R1", oneKey)
+	if len(d.Policies) != 2 || len(d.Members) != 2 {
+		t.Fatalf("%d maps, %d members", len(d.Policies), len(d.Members))
+	}
+	for _, m := range d.Members {
+		if len(m.Interfaces) != 1 {
+			t.Errorf("%v is on %v", m.Key, m.Interfaces)
+		}
+	}
+	var log []string
+	for _, n := range d.Notes {
+		log = append(log, n.Text())
+	}
+	for _, want := range []string{"'crypto map ipv6 SIX' is", "'server hostname ks.example.org' of group G is"} {
+		if !strings.Contains(strings.Join(log, "\n"), want) {
+			t.Errorf("nothing says %q: %q", want, log)
+		}
 	}
 }

@@ -25,24 +25,30 @@ type joinedGroup struct {
 // join takes a member into the multicast group of its rekeys; an invalid group
 // takes it out of the one before.
 func (c *control) join(m *groupMember, group netip.AddrPort) {
-	for _, j := range m.joins {
+	before := m.joins
+	m.joins = nil
+	if group.IsValid() {
+		for _, name := range c.joinInterfaces(m.key) {
+			j := groupJoin{name, group}
+			m.joins = append(m.joins, j)
+			g := c.groups[j]
+			if g == nil {
+				g = new(joinedGroup)
+				c.groups[j] = g
+			}
+			if g.conn == nil {
+				g.conn = c.listenGroup(m.vrf, j)
+			}
+			g.members++
+		}
+	}
+	for _, j := range before { // after that: where it stays it has not left
 		g := c.groups[j]
 		if g.members--; g.members == 0 {
 			delete(c.groups, j)
 			if g.conn != nil {
 				g.conn.Close()
 			}
-		}
-	}
-	m.joins = nil
-	if group.IsValid() {
-		for _, name := range c.joinInterfaces(m.key) {
-			j := groupJoin{name, group}
-			m.joins = append(m.joins, j)
-			if c.groups[j] == nil {
-				c.groups[j] = c.listenGroup(m.vrf, j)
-			}
-			c.groups[j].members++
 		}
 	}
 	// The crypto maps let rekeys of the group through.
@@ -53,17 +59,18 @@ func (c *control) join(m *groupMember, group netip.AddrPort) {
 	}
 }
 
-func (c *control) listenGroup(vrf string, j groupJoin) *joinedGroup {
+// listenGroup opens a socket of a group, nil when the host refuses.
+func (c *control) listenGroup(vrf string, j groupJoin) netdev.UDPConn {
 	if c.tape != nil && c.tape.play != nil {
-		return &joinedGroup{}
+		return nil
 	}
 	conn, err := c.a.cfg.Stack.ListenGroup(j.Interface, j.Group)
 	if err != nil {
 		c.a.log.add(syslog.HostRefused.With("multicast group "+j.Group.Addr().String()+" on "+j.Interface, err))
-		return &joinedGroup{}
+		return nil
 	}
 	c.work.Go(func() { c.read(vrf, conn) })
-	return &joinedGroup{conn: conn}
+	return conn
 }
 
 // joinInterfaces are where a member's rekeys arrive: the interface that it

@@ -60,6 +60,9 @@ func (a *Appliance) note(notes []syslog.Message) {
 func (c *control) apply(now time.Time, want *Desired) {
 	have := c.desired
 	c.desired = want
+	// A crypto map is there before its interface comes up, and goes after it went
+	// down: in between packets would pass in the clear.
+	c.attach(have.Policies, want.Policies)
 	c.interfaces(have.Interfaces, want.Interfaces)
 	if !reflect.DeepEqual(have.Routes, want.Routes) {
 		if err := c.a.cfg.Stack.SetRoutes(want.Routes); err != nil {
@@ -73,7 +76,7 @@ func (c *control) apply(now time.Time, want *Desired) {
 	if !reflect.DeepEqual(have.KeyServer, want.KeyServer) {
 		c.keyserver.Step(now, keyserver.Configure{Config: want.KeyServer})
 	}
-	c.policies(have.Policies, want.Policies)
+	c.detach(have.Policies, want.Policies)
 	c.reconcileMembers(now, have.Members, want.Members)
 	switch {
 	case len(have.Policies) == 0 && len(want.Policies) > 0:
@@ -102,16 +105,21 @@ func (c *control) interfaces(have, want []netdev.InterfaceConfig) {
 	}
 }
 
-func (c *control) policies(have, want []xfrm.InterfacePolicy) {
-	for _, h := range have {
-		if !slices.ContainsFunc(want, func(w xfrm.InterfacePolicy) bool { return w.Interface == h.Interface }) {
-			c.a.cfg.Dataplane.SetInterface(xfrm.InterfacePolicy{Interface: h.Interface})
-		}
-	}
+// attach installs the crypto maps that are new or have changed.
+func (c *control) attach(have, want []xfrm.InterfacePolicy) {
 	for _, w := range want {
 		i := slices.IndexFunc(have, func(h xfrm.InterfacePolicy) bool { return h.Interface == w.Interface })
 		if i < 0 || !reflect.DeepEqual(have[i], w) {
 			c.setInterface(w)
+		}
+	}
+}
+
+// detach takes away the crypto maps that nothing wants any more.
+func (c *control) detach(have, want []xfrm.InterfacePolicy) {
+	for _, h := range have {
+		if !slices.ContainsFunc(want, func(w xfrm.InterfacePolicy) bool { return w.Interface == h.Interface }) {
+			c.a.cfg.Dataplane.SetInterface(xfrm.InterfacePolicy{Interface: h.Interface})
 		}
 	}
 }

@@ -306,16 +306,22 @@ func (n *Node) finish(s session, err error) error {
 	return nil
 }
 
-// ports are the router's, with addresses as an IOS of its number has them.
+// ports are the router's, with addresses as an IOS of its number has them. Such
+// an address holds two small numbers: a port whose name comes to the address
+// of another one gets one by its place among the ports, from a range of its own.
 func (n *Node) ports() []netvirtual.Port {
 	var out []netvirtual.Port
-	for _, name := range n.plan.Ports {
+	taken := make(map[[6]byte]bool)
+	for i, name := range n.plan.Ports {
 		var slot, port byte
 		digits := strings.IndexAny(name, "0123456789")
 		fmt.Sscanf(name[digits:], "%d/%d", &slot, &port)
-		out = append(out, netvirtual.Port{
-			Name: name, MAC: [6]byte{0xaa, 0xbb, 0xcc, byte(n.number >> 8), byte(n.number), port<<4 | slot&0xf},
-		})
+		mac := [6]byte{0xaa, 0xbb, 0xcc, byte(n.number >> 8), byte(n.number), port<<4 | slot&0xf}
+		if taken[mac] {
+			mac[2], mac[5] = 0xcd+byte(i>>8), byte(i)
+		}
+		taken[mac] = true
+		out = append(out, netvirtual.Port{Name: name, MAC: mac})
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package gdoitest
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 
 	"coterie/crypto/isakmp"
 )
@@ -26,7 +27,7 @@ type Liar struct {
 func (l *Liar) Up(sa isakmp.SA) { l.PRF = sa.PRF }
 
 // Received is part of Between.
-func (l *Liar) Received(in isakmp.Phase2) {
+func (l *Liar) Received(_ time.Time, in isakmp.Phase2) {
 	l.PRF = in.SA.PRF
 	l.message(in.MessageID, in.Payloads)
 }

@@ -18,7 +18,7 @@ import (
 // clear text, and may change what is sent.
 type Between interface {
 	Up(sa isakmp.SA) // of a member only
-	Received(in isakmp.Phase2)
+	Received(now time.Time, in isakmp.Phase2)
 	Sends(in isakmp.Input) isakmp.Input
 }
 
@@ -97,7 +97,7 @@ func (g *Member) fromISAKMP(now time.Time, o isakmp.Output) {
 		g.GDOI.Step(now, member.PhaseOneFailed{PhaseOneFailed: o})
 	case isakmp.Phase2:
 		if g.Between != nil {
-			g.Between.Received(o)
+			g.Between.Received(now, o)
 		}
 		g.GDOI.Step(now, member.Phase2{Phase2: o})
 	case isakmp.Phase2Failed:

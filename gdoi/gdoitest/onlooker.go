@@ -35,13 +35,13 @@ func (l *Onlooker) Sends(in isakmp.Input) isakmp.Input {
 }
 
 // Received is part of Between: what the key server answers.
-func (l *Onlooker) Received(in isakmp.Phase2) {
+func (l *Onlooker) Received(now time.Time, in isakmp.Phase2) {
 	if in.MessageID != l.mid {
 		return
 	}
 	if l.nr == nil {
 		if m, err := wire.ParsePull2(in.SA.PRF, l.mid, l.ni, in.First, in.Payloads, wire.Form{}); err == nil {
-			if l.Policy, err = wire.DecodeSA(m.SA, time.Now()); err == nil {
+			if l.Policy, err = wire.DecodeSA(m.SA, now); err == nil {
 				l.nr = m.Nonce
 			}
 		}

@@ -77,7 +77,7 @@ func (s *Server) fromISAKMP(now time.Time, o isakmp.Output) {
 		s.ISAKMP.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 	case isakmp.Phase2:
 		if s.Between != nil {
-			s.Between.Received(o)
+			s.Between.Received(now, o)
 		}
 		s.GDOI.Step(now, keyserver.Phase2{Phase2: o})
 	case isakmp.Notified:

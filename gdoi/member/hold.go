@@ -45,6 +45,10 @@ type heldTEK struct {
 	// sidBits is the width of the sender IDs of a counter mode, 0 before it has
 	// had one.
 	sidBits uint8
+	// worn says that a registration was asked for because the numbers of this
+	// SA were nearly used up under sender ID wornSender.
+	worn       bool
+	wornSender uint32
 }
 
 // rule is one ACE of the policy and the `sa ipsec` whose TEK protects it.
@@ -54,12 +58,18 @@ type rule struct {
 }
 
 func (h *holding) wipe() {
-	for i := range h.keks {
-		h.keks[i].wipe()
-	}
+	h.dropKEKs()
 	for i := range h.teks {
 		h.teks[i].wipe()
 	}
+}
+
+// dropKEKs wipes and forgets every KEK: no rekey under one of them counts.
+func (h *holding) dropKEKs() {
+	for i := range h.keks {
+		h.keks[i].wipe()
+	}
+	h.keks = nil
 }
 
 // route takes the addresses of a SAK.
@@ -216,6 +226,7 @@ func (h *holding) apply(now time.Time, c change) {
 		if i := h.find(t.SPI); i >= 0 {
 			was := h.teks[i]
 			n.life, n.active, n.older, n.sidBits = was.life, was.active, was.older && older, was.sidBits
+			n.worn, n.wornSender = was.worn, was.wornSender
 			if older {
 				n.ReceiveOnly = was.ReceiveOnly
 			}

@@ -60,7 +60,7 @@ type Machine struct {
 	acks      []delayedAck // for multicast rekeys
 	connID    func() uint32
 
-	worn       worn         // what this member has last registered for
+	numbersDue bool         // a registration for want of numbers is still to come
 	badRekeys  [2]badRekeys // from anybody, from key servers of the list
 	quietUntil time.Time    // complaints about rekeys are not logged before
 	stats      Snapshot     // counters and dates only
@@ -217,6 +217,16 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 	}
 	same := !first && old.ID == cfg.ID && old.Key == cfg.Key && old.Port == cfg.Port && old.VRF == cfg.VRF &&
 		slices.Equal(old.Servers, cfg.Servers) && old.Incomplete == cfg.Incomplete
+	if !same {
+		m.abandon()
+		if !first && (old.ID != cfg.ID || old.Key != cfg.Key || cfg.Incomplete != "") {
+			m.drop(old.Key) // another group's keys, or nobody's any more
+		}
+	}
+	if m.joined.IsValid() && (old.VRF != cfg.VRF || old.RegistrationInterface != cfg.RegistrationInterface ||
+		!slices.Equal(old.Interfaces, cfg.Interfaces)) {
+		m.emit(Join{m.joined}) // where it is now
+	}
 	if same {
 		m.converted(before)
 		m.reinstall(now) // `passive`
@@ -224,10 +234,6 @@ func (m *Machine) configure(now time.Time, cfg Config) {
 			m.log(syslog.GMACLMerge.With(m.group()))
 		}
 		return
-	}
-	m.abandon()
-	if !first && (old.ID != cfg.ID || old.Key != cfg.Key || cfg.Incomplete != "") {
-		m.drop(old.Key) // another group's keys, or nobody's any more
 	}
 	m.retryAt, m.server = time.Time{}, 0
 	if cfg.Incomplete != "" || len(cfg.Servers) == 0 {
@@ -297,7 +303,7 @@ func (m *Machine) forget() {
 	m.holding.wipe()
 	m.holding = holding{lastConn: m.holding.lastConn}
 	m.reRegisterAt, m.registered = time.Time{}, netip.Addr{}
-	m.waiting, m.acks = nil, nil
+	m.waiting, m.acks, m.numbersDue = nil, nil, false
 	m.installed, m.present = layout{}, false
 	m.clock, m.recovery.at, m.senderTries = pseudoclock{}, time.Time{}, 0
 	m.join()

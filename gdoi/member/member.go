@@ -127,7 +127,8 @@ type (
 		Data          []byte
 	}
 	// Join asks for the multicast datagrams of rekeys on the registration
-	// interface; an invalid Group leaves the one joined before.
+	// interface; an invalid Group leaves the one joined before. It comes again
+	// with the same Group when the interfaces or their VRF have changed.
 	Join struct{ Group netip.AddrPort }
 	// Log is a line for the log.
 	Log struct{ syslog.Message }

@@ -280,15 +280,19 @@ func (m *Machine) takeKeys(now time.Time, t *attempt, in isakmp.Phase2) error {
 	m.stats.SenderIDsRequested = t.sids
 	m.registered = t.server
 	was := m.impression()
-	if !m.overtaken(p, msg.Seq) {
+	overtaken := m.overtaken(p, msg.Seq)
+	if !overtaken {
 		m.apply(now, change{policy: p, pull: true})
 		m.registerKEK(p, msg.Seq)
 	}
 	m.takeSenderIDs(ids)
 	m.join()
 	m.missedSender()
+	m.numbersDue = false
 	m.setReRegister(now)
-	m.synchronize(now, p, t.told.Sub(t.asked), t.told)
+	if !overtaken { // else its pseudotime may be one of an epoch that is over
+		m.synchronize(now, p, t.told.Sub(t.asked), t.told)
+	}
 	fvrf, ivrf := m.vrfs()
 	then := []Output{
 		ToISAKMP{isakmp.Accept{SA: t.sa.ID, MessageID: t.mid}},
@@ -324,16 +328,19 @@ func (m *Machine) installedMessage(server netip.Addr) syslog.Message {
 }
 
 // registerKEK takes the KEK of a registration; without one no rekey will come.
+// Rekeys under a KEK that this member got before are over: a late one would put
+// back what the registration has replaced, and a late dismissal would end it.
 func (m *Machine) registerKEK(p wire.Policy, seq uint32) {
-	switch {
-	case p.KEK == nil:
-	case len(m.keks) > 0 && m.keks[0].SPI == p.KEK.SPI:
+	if p.KEK != nil && len(m.keks) > 0 && m.keks[0].SPI == p.KEK.SPI {
 		k := &m.keks[0]
 		k.wipe()
 		k.KEK = *p.KEK
 		k.route(p)
 		k.lastSeq = max(k.lastSeq, seq)
-	default:
+		return
+	}
+	m.dropKEKs()
+	if p.KEK != nil {
 		m.newKEK(p, seq)
 	}
 }
@@ -384,6 +391,9 @@ func (m *Machine) setReRegister(now time.Time) {
 		take(m.keks[0].Expires(), m.keks[0].Lifetime)
 	}
 	m.planSender(now)
+	if m.numbersDue {
+		m.again(now.Add(time.Duration(m.env.Below(int64(senderPause)))))
+	}
 }
 
 // ruled says whether the policy still names an `sa ipsec`.

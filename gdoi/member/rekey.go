@@ -310,10 +310,8 @@ func (m *Machine) leave(now time.Time, in Push, k heldKEK, p wire.Policy, ack []
 func (m *Machine) reauthenticate(now time.Time, in Push, k heldKEK, ack []byte) {
 	answer := m.answer(now, in, &k, ack)
 	m.log(syslog.GMRecvReauth.With(m.group()))
-	for i := range m.keks {
-		m.keks[i].wipe()
-	}
-	m.keks, m.senderTries = nil, 0
+	m.dropKEKs()
+	m.senderTries = 0
 	m.join()
 	spread := reauthSpread
 	for _, t := range m.teks {

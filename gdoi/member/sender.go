@@ -93,20 +93,17 @@ func (m *Machine) missedSender() {
 	}
 }
 
-// worn is an SA whose numbers are nearly used up under a sender ID.
-type worn struct{ spi, sender uint32 }
-
 // numbersLow registers again while there are numbers left to send with: that gives
-// another sender ID, or the TEK that is in force by now. Once each: where it gives
-// neither, asking again does not help.
+// another sender ID, or the TEK that is in force by now. Once for each SA and
+// sender ID: where it gives neither, asking again does not help.
 func (m *Machine) numbersLow(now time.Time, spi uint32) {
 	i := m.find(spi)
 	if i < 0 {
 		return
 	}
-	id, _ := m.sender(&m.teks[i])
-	if w := (worn{spi, id}); w != m.worn {
-		m.worn = w
+	t := &m.teks[i]
+	if id, _ := m.sender(t); !t.worn || t.wornSender != id {
+		t.worn, t.wornSender, m.numbersDue = true, id, true
 		m.log(syslog.GMNumbersLow.With(m.group(), spi))
 		m.again(now.Add(time.Duration(m.env.Below(int64(senderPause)))))
 	}

@@ -285,3 +285,51 @@ func TestSequenceNumbersLow(t *testing.T) {
 		t.Errorf("%d registrations", len(l.connects))
 	}
 }
+
+// The report of an SA whose numbers run out outlasts a rekey that leaves the SA
+// alone: the data plane does not repeat it.
+func TestNumbersLowBeforeRekey(t *testing.T) {
+	l := newLab(t)
+	s := l.ks()
+	s.sidBits, s.lastSID = 32, 6
+	s.teks = []policy.TEK{s.counterTEK(1, 0x1000, time.Hour)}
+	l.register()
+	l.step(DataError{xfrm.Event{Kind: xfrm.NumbersLow, Group: config().Key, SPI: 0x1000}})
+	// KS -> GM   another KEK, the same TEK
+	old := s.kek
+	s.kek = s.newKEK(2, 24*time.Hour)
+	l.push(s.rekey(old, s.policy(true)))
+	s.seq = 0
+	l.run(senderPause + time.Second)
+	if got := l.sa(0x1000).SenderID; got != 8 {
+		t.Errorf("sends under sender ID %d, %d registrations", got, len(l.connects))
+	}
+	// Once registered, that is done with.
+	n := len(l.connects)
+	old = s.kek
+	s.kek = s.newKEK(3, 24*time.Hour)
+	l.push(s.rekey(old, s.policy(true)))
+	l.run(senderPause + time.Second)
+	if len(l.connects) != n {
+		t.Error("registers again")
+	}
+}
+
+// Two SAs whose numbers run out are told of again and again. The key server is
+// asked for each of them once.
+func TestNumbersLowOfTwoSAs(t *testing.T) {
+	l := newLab(t)
+	s := l.ks()
+	s.teks = []policy.TEK{s.newTEK(1, 0x1000, time.Hour), s.newTEK(2, 0x1001, time.Hour)}
+	l.register()
+	n := len(l.connects)
+	for range 20 {
+		for _, spi := range []uint32{0x1000, 0x1001} {
+			l.step(DataError{xfrm.Event{Kind: xfrm.NumbersLow, Group: config().Key, SPI: spi}})
+		}
+		l.run(30 * time.Second)
+	}
+	if got := len(l.connects) - n; got != 1 {
+		t.Errorf("%d registrations in 10 minutes", got)
+	}
+}

@@ -157,6 +157,39 @@ func TestMulticastLeave(t *testing.T) {
 	l.wantLogs("%GDOI-5-GM_UNREGISTER: GM left the group GDOI-GROUP1.")
 }
 
+// The multicast group is joined again when the configuration says another
+// place for it; no other change of the configuration does that.
+func TestJoinMoves(t *testing.T) {
+	l := newLab(t)
+	const at = "239.10.10.1:848"
+	l.ks().rekeyTo = netip.MustParseAddrPort(at)
+	c := config()
+	want := []string{at}
+	check := func(what string) {
+		t.Helper()
+		l.step(Configure{c})
+		l.run(time.Second)
+		if d := cmp.Diff(want, joins(l)); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+	check("the first registration")
+	c.Passive = true
+	check("passive")
+	c.RegistrationInterface = "Loopback0"
+	want = append(want, at)
+	check("another registration interface")
+	c.Interfaces = []string{"Ethernet0/1"}
+	want = append(want, at)
+	check("another interface with the map")
+	c.VRF = "FRONT"
+	want = append(want, at)
+	check("another VRF")
+	c.Incomplete, c.Interfaces = "identity is not configured", []string{"Ethernet0/2"}
+	want = append(want, "invalid AddrPort")
+	check("incomplete")
+}
+
 // A filter refuses a rekey once, keeps what is held and asks the next server.
 func TestFilteredRekeys(t *testing.T) {
 	for name, c := range map[string]struct {

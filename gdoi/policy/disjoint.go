@@ -12,7 +12,7 @@ import (
 
 // Limits of the policy of a member that reads RFC 6407 and nothing of ours.
 const (
-	// MaxPermits is how many entries an access list may become.
+	// MaxPermits is how many entries the access lists of a group may become.
 	MaxPermits = 256
 	// MaxPorts is how many ports a range may have to be written one by one.
 	MaxPorts = 32
@@ -55,13 +55,11 @@ func Permits(lists ...[]xfrm.ACE) ([][]xfrm.ACE, error) {
 					}
 				}
 				for _, r := range rest {
+					before := len(out[i])
 					if out[i], err = r.appendACEs(out[i], MaxPermits-total); err != nil {
 						return nil, err
 					}
-				}
-				total = 0
-				for _, l := range out {
-					total += len(l)
+					total += len(out[i]) - before
 				}
 			}
 			earlier = append(earlier, b)

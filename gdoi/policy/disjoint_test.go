@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -57,6 +58,17 @@ func TestPermits(t *testing.T) {
 	}
 	if _, err := Permits([]xfrm.ACE{{Protocol: 89}, {Src: ten, Protocol: 6}, any}); !errors.Is(err, ErrTooManyPermits) {
 		t.Errorf("two protocols less: %v", err)
+	}
+	// The limit holds for what all pieces of an entry become together.
+	var hosts []xfrm.ACE
+	for i := range 100 {
+		hosts = append(hosts, xfrm.ACE{Src: prefix(fmt.Sprintf("10.0.%d.1/32", i))})
+	}
+	if _, err := Permits(append(hosts, any)); !errors.Is(err, ErrTooManyPermits) {
+		t.Errorf("100 hosts less: %v", err)
+	}
+	if _, err := Permits(append(hosts[:10], any)); err != nil {
+		t.Errorf("10 hosts less: %v", err)
 	}
 	bad := xfrm.ACE{Permit: true, Src: xfrm.Match{Addr: netip.MustParseAddr("10.0.0.0"), Mask: netip.MustParseAddr("255.0.255.0")}}
 	if _, err := Permits([]xfrm.ACE{bad}); err == nil {
