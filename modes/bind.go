@@ -73,7 +73,7 @@ type objects[C, S any] struct {
 	compare func(a, b *S) int
 	// update applies the rest of the line to an object, new or old.
 	update func(*S, grammar.Args) error
-	// keep refuses a deletion by `no`; `default` is not asked.
+	// keep refuses a deletion, by `no` or by `default`.
 	keep func(*C, *S) error
 }
 
@@ -86,12 +86,6 @@ func (o objects[C, S]) find(c *C, a grammar.Args) *S {
 }
 
 func (o objects[C, S]) opener() grammar.Opener {
-	remove := func(c *C, s *S) {
-		l := o.list(c)
-		if *l = slices.DeleteFunc(*l, func(x *S) bool { return x == s }); len(*l) == 0 {
-			*l = nil
-		}
-	}
 	return grammar.Custom[C]{
 		OnSet: func(c *C, a grammar.Args) error {
 			s := o.find(c, a)
@@ -125,12 +119,9 @@ func (o objects[C, S]) opener() grammar.Opener {
 					return err
 				}
 			}
-			remove(c, s)
-			return nil
-		},
-		OnDefault: func(c *C, a grammar.Args) error {
-			if s := o.find(c, a); s != nil {
-				remove(c, s)
+			l := o.list(c)
+			if *l = slices.DeleteFunc(*l, func(x *S) bool { return x == s }); len(*l) == 0 {
+				*l = nil
 			}
 			return nil
 		},

@@ -282,16 +282,8 @@ func (b *builder) cryptoMapEntry() *grammar.Mode {
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("set", "Set values for encryption/decryption"), grammar.Kw("group", "Set the group parameters"),
 				grammar.OptionalUnderNo{Node: grammar.Arg("", grammar.Word(), "Group name").From(groupNames)}},
-			Bind:   leaf(func(e *entry) *string { return &e.Group }, ""),
-			Before: b.groupOfMap,
-			Run: func(_ context.Context, t grammar.Terminal, a grammar.Args) error {
-				c, name := b.config(), a.String("")
-				if c == nil || name == "" || slices.Contains(groupNames(c), name) {
-					return nil
-				}
-				fmt.Fprintf(t, "%% group %s doesn't yet exist.\n", name)
-				return nil
-			},
+			Bind: leaf(func(e *entry) *string { return &e.Group }, ""),
+			Run:  b.groupOfMap,
 		},
 	)
 	m.Add(peerLines()...)
@@ -321,17 +313,22 @@ func peerLines() []*grammar.Command {
 	}
 }
 
-// groupOfMap refuses a group of IPv6 where no map is.
-func (b *builder) groupOfMap(_ context.Context, _ grammar.Terminal, m grammar.Match) (bool, error) {
-	c := b.config()
-	if c == nil || m.No || m.Default {
-		return true, nil
+// groupOfMap notes what a map cannot do with its group yet. Neither note refuses
+// the line: the group may be made, and be made one of IPv6, after the map, and
+// what such a router shows must be accepted by the next.
+func (b *builder) groupOfMap(_ context.Context, t grammar.Terminal, a grammar.Args) error {
+	c, name := b.config(), a.String("")
+	if c == nil || name == "" {
+		return nil
 	}
 	six := slices.ContainsFunc(c.CryptoMaps, func(m *runningconfig.CryptoMap) bool { return m.IPv6 })
-	if g := findGroup(c, m.Args.String("")); g != nil && g.IPv6 && !six {
-		return false, Refusal("% Group " + g.Name + " is an IPv6 group and Crypto map is for IPv4.Please set an IPv4 group.")
+	switch g := findGroup(c, name); {
+	case g == nil:
+		fmt.Fprintf(t, "%% group %s doesn't yet exist.\n", name)
+	case g.IPv6 && !six:
+		fmt.Fprintf(t, "%% Group %s is an IPv6 group and Crypto map is for IPv4.Please set an IPv4 group.\n", name)
 	}
-	return true, nil
+	return nil
 }
 
 // failClose is `crypto map M gdoi fail-close`.

@@ -36,6 +36,9 @@ func FuzzConfiguration(f *testing.F) {
 	f.Add("crypto isakmp key 0 6 address 1.1.1.1\ncrypto map A 1 gdoi\ncrypto map B local-address e0/0\nservice pad\nservice x\nno service pad")
 	global := Configuration(nil)
 	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > mostTyped {
+			return
+		}
 		c, stack := new(runningconfig.Config), grammar.NewStack(global)
 		for line := range strings.Lines(text) {
 			line = strings.TrimRight(line, "\r\n")
@@ -92,6 +95,9 @@ func openings(t testing.TB, global *grammar.Mode) [][]string {
 	return append(out, nil)
 }
 
+// mostTyped bounds what one input types: lines add up, each looked for among all.
+const mostTyped = 16 << 10
+
 // mostText bounds what one line may make the shell say.
 const mostText = 1 << 20
 
@@ -123,6 +129,9 @@ func FuzzModes(f *testing.F) {
 	f.Add(uint8(0), "banner login C\rC\nbanner motd #^\rC#") // nothing, and the delimiter, but for returns
 	f.Add(uint8(3), "\x00\xff \x1b[2J ?\n  no default no\ndo do")
 	f.Fuzz(func(t *testing.T, at uint8, text string) {
+		if len(text) > mostTyped {
+			return
+		}
 		c, stack := new(runningconfig.Config), grammar.NewStack(global)
 		for _, line := range ways[int(at)%len(ways)] {
 			r, err := stack.Resolve(line, 15, c)

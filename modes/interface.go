@@ -72,13 +72,13 @@ func (b *builder) interfaceMode() *grammar.Mode {
 	type iface = runningconfig.Interface
 	kept := func(i *iface) *[]string { return &i.Kept }
 	ip := grammar.Kw("ip", wordHelp["ip"])
-	number := func(words []grammar.Node, lo, hi int, help string, field func(*iface) *int, immediate bool) *grammar.Command {
-		return &grammar.Command{
-			Syntax:    append(grammar.Seq(words), grammar.Arg("", grammar.Int(lo, hi), help)),
-			Bind:      leaf(field, 0),
-			Immediate: immediate,
-		}
+	number := func(words []grammar.Node, lo, hi int, help string, field func(*iface) *int) *grammar.Command {
+		return &grammar.Command{Syntax: append(grammar.Seq(words), grammar.Arg("", grammar.Int(lo, hi), help)), Bind: leaf(field, 0)}
 	}
+	// Packets are only as long as `ip mtu` says.
+	ipMTU := number([]grammar.Node{ip, grammar.Kw("mtu", "Set IP Maximum Transmission Unit")}, 68, 18000, "MTU (bytes)",
+		func(i *iface) *int { return &i.IPMTU })
+	ipMTU.Immediate = true
 	vlan, serial := encapsulations()
 	m := b.mode("config-if", "")
 	m.Prompt = func(_ any, path []grammar.Frame) string {
@@ -94,10 +94,10 @@ func (b *builder) interfaceMode() *grammar.Mode {
 			Bind: leaf(func(i *iface) *string { return &i.Description }, ""),
 		},
 		vlan,
-		number([]grammar.Node{grammar.Kw("mtu", "Set the interface Maximum Transmission Unit (MTU)")}, 64, 18000, "MTU size in bytes",
-			func(i *iface) *int { return &i.MTU }, true),
+		withoutEffect(number([]grammar.Node{grammar.Kw("mtu", "Set the interface Maximum Transmission Unit (MTU)")}, 64, 18000, "MTU size in bytes",
+			func(i *iface) *int { return &i.MTU })),
 		number([]grammar.Node{grammar.Kw("bandwidth", "Set bandwidth informational parameter")}, 1, 10000000, "Bandwidth in kilobits",
-			func(i *iface) *int { return &i.Bandwidth }, false),
+			func(i *iface) *int { return &i.Bandwidth }),
 		b.vrfForwarding(ip),
 		b.ipAddress(ip),
 		dhcpAddress(),
@@ -107,14 +107,13 @@ func (b *builder) interfaceMode() *grammar.Mode {
 			Syntax: grammar.Seq{ip, grammar.Kw("access-group", "Specify access control for packets"), grammar.OptionalUnderNo{Node: grammar.Seq{
 				grammar.Arg("ACL", grammar.Word(), "Access-list number or name").From(accessListNames),
 				grammar.Alt{grammar.Kw("in", "Inbound packets").Sets("In", true), grammar.Kw("out", "Outbound packets").Sets("In", false)}}}},
-			Bind: accessGroupBinding(),
+			Bind: accessGroupBinding(), NoEffect: true,
 		},
 		keep(kept, "ip redirects", "Enable sending ICMP Redirect messages", single|bare|defaults),
 		keep(kept, "ip unreachables", "Enable sending ICMP Unreachable messages", single|bare|defaults),
 		keep(kept, "ip proxy-arp", "Enable proxy ARP", single|bare|defaults),
 		keep(kept, "ip route-cache", "Enable fast-switching cache for outgoing packets", single|defaults),
-		number([]grammar.Node{ip, grammar.Kw("mtu", "Set IP Maximum Transmission Unit")}, 68, 18000, "MTU (bytes)",
-			func(i *iface) *int { return &i.IPMTU }, true),
+		ipMTU,
 		keep(kept, "ip flow", "NetFlow related commands", 0),
 		keep(kept, "ip nbar", "Network-Based Application Recognition", 0),
 	)
@@ -126,8 +125,8 @@ func (b *builder) interfaceMode() *grammar.Mode {
 	)
 	m.Add(igmpLines()...)
 	m.Add(
-		number([]grammar.Node{ip, grammar.Kw("tcp", "TCP interface commands"), grammar.Kw("adjust-mss", "Adjust the mss of transit packets")}, 500, 1460,
-			"Maximum segment size in bytes", func(i *iface) *int { return &i.AdjustMSS }, false),
+		withoutEffect(number([]grammar.Node{ip, grammar.Kw("tcp", "TCP interface commands"), grammar.Kw("adjust-mss", "Adjust the mss of transit packets")}, 500, 1460,
+			"Maximum segment size in bytes", func(i *iface) *int { return &i.AdjustMSS })),
 	)
 	m.Add(ospfLines()...)
 	m.Add(
@@ -139,10 +138,10 @@ func (b *builder) interfaceMode() *grammar.Mode {
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("load-interval", "Specify interval for load calculation for an interface"),
 				grammar.Arg("", loadInterval, "Load interval delay in seconds")},
-			Bind: leaf(func(i *iface) *int { return &i.LoadInterval }, 300),
+			Bind: leaf(func(i *iface) *int { return &i.LoadInterval }, 300), NoEffect: true,
 		},
 		number([]grammar.Node{grammar.Kw("delay", "Specify interface throughput delay")}, 1, 16777215, "Throughput delay (tens of microseconds)",
-			func(i *iface) *int { return &i.Delay }, false),
+			func(i *iface) *int { return &i.Delay }),
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("shutdown", "Shutdown the selected interface")},
 			Bind: grammar.Custom[iface]{
@@ -161,13 +160,13 @@ func (b *builder) interfaceMode() *grammar.Mode {
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("duplex", "Configure duplex operation"), choice("",
 				"auto", "Enable AUTO duplex configuration", "full", "Force full duplex operation", "half", "Force half-duplex operation")},
-			Bind: leaf(func(i *iface) *string { return &i.Duplex }, ""),
+			Bind: leaf(func(i *iface) *string { return &i.Duplex }, ""), NoEffect: true,
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("speed", "Configure speed operation"), choice("",
 				"10", "Force 10 Mbps operation", "100", "Force 100 Mbps operation", "1000", "Force 1000 Mbps operation",
 				"auto", "Enable AUTO speed configuration")},
-			Bind: leaf(func(i *iface) *string { return &i.Speed }, ""),
+			Bind: leaf(func(i *iface) *string { return &i.Speed }, ""), NoEffect: true,
 		},
 		keep(kept, "keepalive", "Enable keepalive", single|defaults),
 		keep(kept, "negotiation", "Select Autonegotiation mode", single|defaults),

@@ -23,10 +23,8 @@ func (b *builder) ipsec() (lifetime, transforms, profiles []*grammar.Command) {
 		update: updateTransform,
 	}
 	list := grammar.Object(func(c *root) *[]*runningconfig.IPsecProfile { return &c.IPsecProfiles }, "Name")
-	lifetime = []*grammar.Command{{
-		Syntax: line(grammar.Kw("security-association", "Security association parameters"), lifetimeSyntax()),
-		Bind:   lifetimeBinding(func(c *root) *runningconfig.Lifetime { return &c.IPsecLifetime }),
-	}}
+	lifetime = lifetimeLines(line(grammar.Kw("security-association", "Security association parameters")),
+		func(c *root) *runningconfig.Lifetime { return &c.IPsecLifetime })
 	lifetime = append(lifetime, associationLines(frame, line(grammar.Kw("security-association", "Security association parameters")))...)
 	lifetime = append(lifetime,
 		withDefault(store(frame, single, line(grammar.Kw("df-bit", "Handling of encapsulated DF bit."), dfBits())), "crypto ipsec df-bit copy"),
@@ -173,34 +171,37 @@ func (b *builder) transformSet() *grammar.Mode {
 	return m
 }
 
-// lifetimeSyntax is `lifetime ...` of security associations.
-func lifetimeSyntax() grammar.Node {
-	return grammar.Seq{grammar.Kw("lifetime", "Security association lifetime"), grammar.Alt{
-		grammar.Seq{grammar.Kw("days", "Time-based key duration in days").Sets("Unit", "days"),
-			grammar.OptionalUnderNo{Node: grammar.Arg("Days", grammar.Int(1, 30), "Security association duration in days")}},
-		grammar.Seq{grammar.Kw("kilobytes", "Volume-based key duration").Sets("Unit", "kilobytes"),
-			grammar.OptionalUnderNo{Node: grammar.Alt{
+// lifetimeLines are `lifetime ...` of security associations behind words. A
+// group has no lifetime in kilobytes, so that line is one of its own.
+func lifetimeLines[C any](words grammar.Seq, field func(*C) *runningconfig.Lifetime) []*grammar.Command {
+	words = then(words, grammar.Kw("lifetime", "Security association lifetime"))
+	return []*grammar.Command{
+		{
+			Syntax: then(words, grammar.Kw("kilobytes", "Volume-based key duration"), grammar.OptionalUnderNo{Node: grammar.Alt{
 				grammar.Arg("Kilobytes", grammar.Int(2560, 4294967295), "Security association duration in kilobytes encrypted"),
 				grammar.Kw("disable", "Disable Volume-based Rekey").Sets("NoKilobytes", true),
-			}}},
-		grammar.Seq{grammar.Kw("seconds", "Time-based key duration in seconds").Sets("Unit", "seconds"),
-			grammar.OptionalUnderNo{Node: grammar.Arg("Seconds", grammar.Int(120, 2592000), "Security association duration in seconds")}},
-	}}
+			}}),
+			Bind:     volumeBinding(field),
+			NoEffect: true,
+		},
+		{
+			Syntax: then(words, grammar.Alt{
+				grammar.Seq{grammar.Kw("days", "Time-based key duration in days").Sets("Unit", "days"),
+					grammar.OptionalUnderNo{Node: grammar.Arg("Days", grammar.Int(1, 30), "Security association duration in days")}},
+				grammar.Seq{grammar.Kw("seconds", "Time-based key duration in seconds").Sets("Unit", "seconds"),
+					grammar.OptionalUnderNo{Node: grammar.Arg("Seconds", grammar.Int(120, 2592000), "Security association duration in seconds")}},
+			}),
+			Bind: lifetimeBinding(field),
+		},
+	}
 }
 
-// lifetimeBinding binds the lifetime of security associations, two lines at most.
-func lifetimeBinding[C any](field func(*C) *runningconfig.Lifetime) grammar.Binding {
+// volumeBinding binds the lifetime in kilobytes.
+func volumeBinding[C any](field func(*C) *runningconfig.Lifetime) grammar.Binding {
 	return grammar.Custom[C]{
 		OnSet: func(t *C, a grammar.Args) error {
 			l := field(t)
 			switch {
-			case a.Has("Days"):
-				l.Seconds, l.Days = 0, a.Int("Days")
-			case a.Has("Seconds"):
-				l.Seconds, l.Days = a.Int("Seconds"), 0
-				if l.Seconds == runningconfig.DefaultTEKLifetime {
-					l.Seconds = 0
-				}
 			case a.Has("NoKilobytes"):
 				l.Kilobytes, l.NoKilobytes = 0, true
 			case a.Has("Kilobytes"):
@@ -213,35 +214,56 @@ func lifetimeBinding[C any](field func(*C) *runningconfig.Lifetime) grammar.Bind
 			}
 			return nil
 		},
-		OnUnset: func(t *C, a grammar.Args) error {
-			l := field(t)
-			if a.String("Unit") == "kilobytes" {
-				l.Kilobytes, l.NoKilobytes = 0, false
-			} else {
-				l.Seconds, l.Days = 0, 0
-			}
+		OnUnset: func(t *C, _ grammar.Args) error {
+			field(t).Kilobytes, field(t).NoKilobytes = 0, false
 			return nil
 		},
 		OnLines: func(t *C, all bool) []grammar.Line {
-			l := *field(t)
-			if all && l.Kilobytes == 0 && !l.NoKilobytes {
-				l.Kilobytes = runningconfig.DefaultKilobytes
+			switch l := field(t); {
+			case l.NoKilobytes:
+				return one(grammar.Args{"NoKilobytes": true})
+			case l.Kilobytes != 0:
+				return one(grammar.Args{"Kilobytes": l.Kilobytes})
+			case all:
+				return one(grammar.Args{"Kilobytes": runningconfig.DefaultKilobytes})
 			}
-			if all && l.Seconds == 0 && l.Days == 0 {
-				l.Seconds = runningconfig.DefaultTEKLifetime
+			return nil
+		},
+	}
+}
+
+// lifetimeBinding binds the lifetime in days or seconds.
+func lifetimeBinding[C any](field func(*C) *runningconfig.Lifetime) grammar.Binding {
+	return grammar.Custom[C]{
+		OnSet: func(t *C, a grammar.Args) error {
+			l := field(t)
+			switch {
+			case a.Has("Days"):
+				l.Seconds, l.Days = 0, a.Int("Days")
+			case a.Has("Seconds"):
+				l.Seconds, l.Days = a.Int("Seconds"), 0
+				if l.Seconds == runningconfig.DefaultTEKLifetime {
+					l.Seconds = 0
+				}
+			default:
+				return incomplete
 			}
-			var out []grammar.Line
-			if l.NoKilobytes {
-				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "kilobytes", "NoKilobytes": true}})
-			} else if l.Kilobytes != 0 {
-				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "kilobytes", "Kilobytes": l.Kilobytes}})
+			return nil
+		},
+		OnUnset: func(t *C, _ grammar.Args) error {
+			field(t).Seconds, field(t).Days = 0, 0
+			return nil
+		},
+		OnLines: func(t *C, all bool) []grammar.Line {
+			switch l := field(t); {
+			case l.Days != 0:
+				return one(grammar.Args{"Unit": "days", "Days": l.Days})
+			case l.Seconds != 0:
+				return one(grammar.Args{"Unit": "seconds", "Seconds": l.Seconds})
+			case all:
+				return one(grammar.Args{"Unit": "seconds", "Seconds": runningconfig.DefaultTEKLifetime})
 			}
-			if l.Days != 0 {
-				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "days", "Days": l.Days}})
-			} else if l.Seconds != 0 {
-				out = append(out, grammar.Line{Args: grammar.Args{"Unit": "seconds", "Seconds": l.Seconds}})
-			}
-			return out
+			return nil
 		},
 	}
 }
@@ -260,11 +282,12 @@ func (b *builder) ipsecProfile() *grammar.Mode {
 				grammar.Arg("", grammar.Rest(), "Description of this profile")},
 			Bind: leaf(func(p *profile) *string { return &p.Description }, ""),
 		},
+	)
+	m.Add(lifetimeLines(grammar.Seq{set, association}, func(p *profile) *runningconfig.Lifetime { return &p.Lifetime })...)
+	m.Add(
+		// The window is that of the group's policy.
 		&grammar.Command{
-			Syntax: grammar.Seq{set, association, lifetimeSyntax()},
-			Bind:   lifetimeBinding(func(p *profile) *runningconfig.Lifetime { return &p.Lifetime }),
-		},
-		&grammar.Command{
+			NoEffect: true,
 			Syntax: grammar.Seq{set, association, replay, grammar.Alt{
 				grammar.Kw("disable", "Disable replay checking").Sets("Disable", true),
 				grammar.Seq{grammar.Kw("window-size", "Set replay window size"), windowSizes("Window")},
@@ -308,12 +331,12 @@ func (b *builder) ipsecProfile() *grammar.Mode {
 				"group19", "D-H Group19 (256-bit ecp)", "group2", "D-H Group2 (1024-bit modp)",
 				"group20", "D-H Group20 (384-bit ecp)", "group21", "D-H Group21 (521-bit ecp)",
 				"group24", "D-H Group24 (2048-bit modp, 256 bit subgroup)", "group5", "D-H Group5 (1536-bit modp)")},
-			Bind: leaf(func(p *profile) *string { return &p.PFS }, ""),
+			Bind: leaf(func(p *profile) *string { return &p.PFS }, ""), NoEffect: true,
 		},
 		&grammar.Command{
 			Syntax: grammar.Seq{set, grammar.Kw("isakmp-profile", "Specify isakmp Profile"),
 				grammar.Arg("", grammar.Word(), "ISAKMP profile name").From(isakmpProfileNames)},
-			Bind: leaf(func(p *profile) *string { return &p.ISAKMPProfile }, ""),
+			Bind: leaf(func(p *profile) *string { return &p.ISAKMPProfile }, ""), NoEffect: true,
 		},
 		store(kept, single, grammar.Seq{set, grammar.Kw("ikev2-profile", "Specify ikev2 Profile"), grammar.Arg("", grammar.Word(), "IKEv2 profile name")}),
 		store(kept, single, grammar.Seq{set, grammar.Kw("group", "Set the group parameters"),

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"coterie/cli/grammar"
 	runningconfig "coterie/running-config"
 )
 
@@ -34,6 +35,59 @@ func TestPrintedIsReadBack(t *testing.T) {
 		}
 		if text := printed(t, again, false); text != got {
 			t.Errorf("%s: printed\n%sreads as\n%s", tt.name, got, text)
+		}
+	}
+}
+
+// What is typed at a terminal in any order is accepted, and what it shows is
+// accepted by the next router: a group that becomes one of IPv6 after a map
+// names it is only noted.
+func TestTypedInAnyOrder(t *testing.T) {
+	typed := func(w *workshop, text string) string {
+		t.Helper()
+		var screen desk
+		stack := grammar.NewStack(Configuration(w))
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); grammar.Blank(line) {
+				continue
+			}
+			r, err := stack.Resolve(line, 15, &w.tree)
+			if err == nil && r.Command.Before != nil {
+				_, err = r.Command.Before(t.Context(), &screen, r.Match)
+			}
+			if err == nil {
+				err = stack.Apply(&w.tree, r)
+			}
+			if err == nil && r.Command.Run != nil {
+				err = r.Command.Run(t.Context(), &screen, r.Args)
+			}
+			if err != nil {
+				t.Errorf("%q of\n%s%v", line, text, err)
+			}
+		}
+		return screen.String()
+	}
+	const (
+		new4, new6 = "% NOTE: This new crypto map will remain disabled until a valid\n\tgroup has been configured.\n", "crypto map ipv6 B 10 gdoi\n"
+		absent     = "% group G6 doesn't yet exist.\n"
+		wrong      = "% Group G6 is an IPv6 group and Crypto map is for IPv4.Please set an IPv4 group.\n"
+		aMap       = "crypto map A 10 gdoi\n set group G6\n"
+		group      = "crypto gdoi group ipv6 G6\n"
+	)
+	for _, tt := range []struct{ text, screen string }{
+		{aMap + group, new4 + absent},
+		{group + aMap, new4 + wrong},
+		{group + new6 + aMap, new4 + new4},
+		{aMap + new6 + group, new4 + absent + new4},
+	} {
+		first, second := new(workshop), new(workshop)
+		if screen := typed(first, tt.text); screen != tt.screen {
+			t.Errorf("%sprints\n%s", tt.text, screen)
+		}
+		shown := printed(t, &first.tree, false)
+		typed(second, shown)
+		if again := printed(t, &second.tree, false); again != shown {
+			t.Errorf("%sprints\n%sread as\n%s", tt.text, shown, again)
 		}
 	}
 }

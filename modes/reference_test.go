@@ -81,6 +81,40 @@ func TestCommandReference(t *testing.T) {
 	}
 }
 
+// A line whose value no engine reads says so, and only that line: a lifetime in
+// seconds is that of a group's keys, a length of packets that of `ip mtu`.
+func TestWithoutEffect(t *testing.T) {
+	for _, c := range []struct{ under, without, with string }{
+		{"interface Ethernet0/0", "ip access-group A in", "ip address 10.0.0.1 255.255.255.0"},
+		{"interface Ethernet0/0", "no ip access-group A out", "crypto map M"},
+		{"interface Ethernet0/0", "mtu 1400", "ip mtu 1400"},
+		{"interface Ethernet0/0", "ip tcp adjust-mss 1360", "shutdown"},
+		{"interface Ethernet0/0", "load-interval 30", "bandwidth 1000"},
+		{"interface Ethernet0/0", "duplex full", "delay 10"},
+		{"interface Ethernet0/0", "speed 100", "description x"},
+		{"crypto gdoi group G\nserver local\nsa ipsec 1", "tag cts sgt", "replay time window-size 5"},
+		{"crypto ipsec profile P", "set pfs group14", "set transform-set T"},
+		{"crypto ipsec profile P", "set isakmp-profile P", "description x"},
+		{"crypto ipsec profile P", "set security-association replay disable", "set security-association lifetime days 1"},
+		{"crypto ipsec profile P", "set security-association replay window-size 512", "set security-association lifetime seconds 900"},
+		{"crypto ipsec profile P", "set security-association lifetime kilobytes 100000", "no set security-association lifetime seconds"},
+		{"hostname R1", "crypto ipsec security-association lifetime kilobytes disable", "crypto ipsec security-association lifetime seconds 900"},
+	} {
+		console := newConsole(t)
+		for line := range strings.Lines(c.under) {
+			console.typed(strings.TrimSpace(line))
+		}
+		for line, want := range map[string]bool{c.without: true, c.with: false} {
+			r, err := console.stack.Resolve(line, 15, console.tree)
+			if err != nil {
+				t.Errorf("%q: %v", line, err)
+			} else if r.Command.NoEffect != want {
+				t.Errorf("%q is without effect: %v, want %v", line, r.Command.NoEffect, want)
+			}
+		}
+	}
+}
+
 // Every mode can be dumped, and the dump names what was declared.
 func TestParserDump(t *testing.T) {
 	d := &device{}

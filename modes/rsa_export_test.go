@@ -190,7 +190,8 @@ func TestRemoveGroup(t *testing.T) {
 		{"crypto gdoi group G\n server local\n", "crypto gdoi group G", "", "", true},
 		{"crypto gdoi group G\n identity number 1\n", "no crypto gdoi group G", "", "", true},
 		{"crypto gdoi group G\n server local\n", "no crypto gdoi group H", "", "", true},
-		{"crypto gdoi group G\n server local\ncrypto map M 1 gdoi\n set group G\n", "no crypto gdoi group G", "", "", true}, // Unset refuses
+		{"crypto gdoi group G\n server local\ncrypto map M 1 gdoi\n set group G\n", "no crypto gdoi group G", "", "", true},      // Unset refuses
+		{"crypto gdoi group G\n server local\ncrypto map M 1 gdoi\n set group G\n", "default crypto gdoi group G", "", "", true}, // and so here
 	} {
 		w := &workshop{tree: *loaded(t, c.config)}
 		m, err := Configuration(w).Parse(c.line, 15)

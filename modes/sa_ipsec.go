@@ -46,7 +46,7 @@ func saIPsecLines(m *grammar.Mode) {
 		&grammar.Command{
 			Syntax: grammar.Seq{grammar.Kw("tag", "Set inline tagging"), grammar.OptionalUnderNo{Node: grammar.Seq{
 				grammar.Kw("cts", "Cisco TrustSec"), grammar.Kw("sgt", "Security group tag")}}},
-			Bind: flag(func(s *sa) *bool { return &s.Tag }),
+			Bind: flag(func(s *sa) *bool { return &s.Tag }), NoEffect: true,
 		},
 	)
 }

@@ -1,7 +1,7 @@
 package modes
 
 import (
-	"reflect"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +24,7 @@ func store[C any](field func(*C) *[]string, how keeping, syntax grammar.Node, ke
 		no = either
 	}
 	c := &grammar.Command{Syntax: syntax, Switch: no != removes, NoEffect: how&effect == 0}
-	c.Bind = &storedLines[C]{reader: reader{command: c}, field: field, single: how&single != 0, keys: keys, no: no}
+	c.Bind = &storedLines[C]{reader: reader{command: c, keys: keys}, field: field, single: how&single != 0, no: no}
 	return c
 }
 
@@ -38,10 +38,23 @@ func withDefault(c *grammar.Command, text string) *grammar.Command {
 // A reader reads back the text of one command.
 type reader struct {
 	command *grammar.Command
+	keys    []string // the values that tell its lines apart
 	once    sync.Once
 	prefix  string        // its first words, as printed
 	alone   *grammar.Mode // the command and nothing else
+
+	mu    sync.Mutex
+	known map[string]comparison // of lines that were compared
 }
+
+// A comparison is what a kept line says to a command that compares it.
+type comparison struct {
+	own  bool   // it is one of the command
+	keys string // see keyText
+}
+
+// mostCompared bounds what a command remembers.
+const mostCompared = 1 << 14
 
 func (r *reader) prepare() {
 	r.once.Do(func() {
@@ -72,6 +85,36 @@ func (r *reader) read(line string) (grammar.Match, bool) {
 	return m, err == nil && m.Command == r.alone.Commands[0] && !m.Default
 }
 
+// compared is what to compare of a kept line, which every new line of the command
+// asks for: parsed once, not once for each line after it. r.mu is held.
+func (r *reader) compared(line string) comparison {
+	r.prepare()
+	if !strings.HasPrefix(strings.TrimPrefix(line, "no "), r.prefix) {
+		return comparison{}
+	}
+	if k, ok := r.known[line]; ok {
+		return k
+	}
+	var k comparison
+	if m, ok := r.read(line); ok {
+		k = comparison{true, r.keyText(m.Args)}
+	}
+	if r.known == nil || len(r.known) >= mostCompared {
+		r.known = map[string]comparison{}
+	}
+	r.known[line] = k
+	return k
+}
+
+// keyText is the values of the keys, absent ones included.
+func (r *reader) keyText(a grammar.Args) string {
+	var b strings.Builder
+	for _, k := range r.keys {
+		fmt.Fprintf(&b, "%T %q\n", a[k], fmt.Sprint(a[k]))
+	}
+	return b.String()
+}
+
 // text is a line as it is kept.
 func (r *reader) text(no bool, a grammar.Args) (string, error) {
 	text, ok := grammar.LineText(r.command, grammar.Line{No: no, Args: a})
@@ -81,22 +124,11 @@ func (r *reader) text(no bool, a grammar.Args) (string, error) {
 	return text, nil
 }
 
-// sameValues compares the values of keys, absent ones included.
-func sameValues(a, b grammar.Args, keys []string) bool {
-	for _, k := range keys {
-		if !reflect.DeepEqual(a[k], b[k]) {
-			return false
-		}
-	}
-	return true
-}
-
 // storedLines is the binding of store.
 type storedLines[C any] struct {
 	reader
 	field    func(*C) *[]string
 	single   bool
-	keys     []string
 	no       negation
 	fallback string // what an absent line says
 }
@@ -111,33 +143,39 @@ func (s *storedLines[C]) Identifying() ([]string, bool) {
 	return s.keys, len(s.keys) == 0
 }
 
-// same tells whether a kept line is one that a line of values a replaces.
-func (s *storedLines[C]) same(kept grammar.Match, line, text string, a grammar.Args) bool {
-	switch {
-	case s.single:
-		return true
-	case len(s.keys) > 0:
-		return sameValues(kept.Args, a, s.keys)
+// remove takes the lines out that a line of values a and of that text
+// replaces, as far as which agrees.
+func (s *storedLines[C]) remove(l []string, text string, a grammar.Args, which func(line string) bool) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bare, keys := strings.TrimPrefix(text, "no "), s.keyText(a)
+	same := func(line string) bool {
+		if !s.single && len(s.keys) == 0 {
+			return strings.TrimPrefix(line, "no ") == bare
+		}
+		k := s.compared(line)
+		return k.own && (s.single || k.keys == keys)
 	}
-	return strings.TrimPrefix(line, "no ") == strings.TrimPrefix(text, "no ")
+	return slices.DeleteFunc(l, func(line string) bool {
+		goes := same(line) && which(line)
+		if goes {
+			delete(s.known, line)
+		}
+		return goes
+	})
 }
 
 // put makes text the line of values a, in the place of the one it replaces.
 func (s *storedLines[C]) put(target any, text string, a grammar.Args) {
 	l := s.field(target.(*C))
 	placed := false
-	*l = slices.DeleteFunc(*l, func(line string) bool {
-		m, ok := s.read(line)
-		if !ok || !s.same(m, line, text, a) {
-			return false
-		}
+	*l = s.remove(*l, text, a, func(line string) bool {
 		placed = placed || line == text
 		return line != text
 	})
-	if placed {
-		return
+	if !placed {
+		*l = append(*l, text)
 	}
-	*l = append(*l, text)
 }
 
 // drop forgets the lines of values a, those that begin with `no` when
@@ -146,10 +184,7 @@ func (s *storedLines[C]) drop(target any, a grammar.Args, negative bool) bool {
 	l := s.field(target.(*C))
 	text, _ := s.text(false, a)
 	before := len(*l)
-	*l = slices.DeleteFunc(*l, func(line string) bool {
-		m, ok := s.read(line)
-		return ok && (negative || !m.No) && s.same(m, line, text, a)
-	})
+	*l = s.remove(*l, text, a, func(line string) bool { return negative || !strings.HasPrefix(line, "no ") })
 	if len(*l) == 0 {
 		*l = nil
 	}
@@ -207,7 +242,7 @@ func (s *storedLines[C]) Lines(target any, _ bool) []grammar.Line {
 // create completes the values of a new one.
 func heading[C any](list func(*C) *[]*runningconfig.Stanza, syntax grammar.Node, enter *grammar.Mode, create func(grammar.Args), keys ...string) *grammar.Command {
 	c := &grammar.Command{Syntax: syntax, Enter: enter, NoEffect: true}
-	c.Bind = &storedSections[C]{reader: reader{command: c}, list: list, keys: keys, create: create}
+	c.Bind = &storedSections[C]{reader: reader{command: c, keys: keys}, list: list, create: create}
 	return c
 }
 
@@ -215,7 +250,6 @@ func heading[C any](list func(*C) *[]*runningconfig.Stanza, syntax grammar.Node,
 type storedSections[C any] struct {
 	reader
 	list   func(*C) *[]*runningconfig.Stanza
-	keys   []string
 	create func(grammar.Args)
 }
 
@@ -223,9 +257,12 @@ type storedSections[C any] struct {
 func (s *storedSections[C]) Identifying() ([]string, bool) { return s.keys, false }
 
 func (s *storedSections[C]) find(target any, a grammar.Args) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := s.keyText(a)
 	return slices.IndexFunc(*s.list(target.(*C)), func(x *runningconfig.Stanza) bool {
-		m, ok := s.read(x.Header)
-		return ok && sameValues(m.Args, a, s.keys)
+		k := s.compared(x.Header)
+		return k.own && k.keys == keys
 	})
 }
 

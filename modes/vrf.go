@@ -68,6 +68,13 @@ func effective(c *grammar.Command) *grammar.Command {
 	return c
 }
 
+// withoutEffect marks a line that has a value of its own in the tree, which no
+// engine reads.
+func withoutEffect(c *grammar.Command) *grammar.Command {
+	c.NoEffect = true
+	return c
+}
+
 // routeTarget is `route-target`, of which `both` is two lines.
 func routeTarget() *grammar.Command {
 	c := store(stanzaText, 0, grammar.Seq{grammar.Kw("route-target", "Specify Target VPN Extended Communities"),
