@@ -209,6 +209,23 @@ func TestLockOutForgets(t *testing.T) {
 	}
 }
 
+// Names as long as a packet leave no more behind than short ones.
+func TestLockOutOfLongNames(t *testing.T) {
+	var l lockout
+	for i := range 100 {
+		if !l.begin(time.Unix(int64(i)*61, 0), runningconfig.LoginBlock{}, over("vty", fmt.Sprintf("%0100000d", i), "x", here)) {
+			t.Fatal("not admitted")
+		}
+	}
+	octets := 0
+	for name := range l.failures {
+		octets += len(name)
+	}
+	if octets > 100*64 {
+		t.Errorf("%d names take %d octets", len(l.failures), octets)
+	}
+}
+
 // login block-for: two failures of anybody, and nobody comes in for a while.
 func TestQuietMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

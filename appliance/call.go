@@ -39,6 +39,8 @@ type call struct {
 	session *cli.Session // nil until the login on the line is over
 	timer   *time.Timer  // exec-timeout
 	hungUp  bool
+	asking  bool      // a command waits for an answer of the caller
+	asked   time.Time // since then
 }
 
 // Refusals of a caller.
@@ -138,11 +140,36 @@ func (a *Appliance) Command(ctx context.Context, caller cli.Caller, line string,
 		return err
 	}
 	defer k.over()
-	err = k.open(caller.Login, set, nil).Execute(ctx, line, out, input)
+	s := k.open(caller.Login, set, nil)
+	k.watch()
+	if input != nil {
+		input = answers{k, input}
+	}
+	err = s.Execute(ctx, line, out, input)
 	if errors.Is(err, cli.ErrQuit) {
 		return nil
 	}
 	return err
+}
+
+// answers are the lines of a caller for the dialogs of a command. To wait for
+// one is to wait for the user.
+type answers struct {
+	k     *call
+	lines cli.LineSource
+}
+
+// NextLine takes the next line.
+func (a answers) NextLine() (string, bool) {
+	a.k.ask(true)
+	defer a.k.ask(false)
+	return a.lines.NextLine()
+}
+
+func (k *call) ask(asking bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asking, k.asked = asking, time.Now()
 }
 
 // open begins the session of a caller who has logged in.
@@ -180,15 +207,15 @@ func (k *call) hangup() {
 // command runs.
 func (k *call) idle(now time.Time) (d time.Duration, ok bool) {
 	k.mu.Lock()
-	s := k.session
+	s, asking, asked := k.session, k.asking, k.asked
 	k.mu.Unlock()
 	since := k.caller.LastInput()
 	ok = true
-	if s != nil {
-		var asked time.Time
-		if asked, ok = s.Waiting(); asked.After(since) {
-			since = asked
-		}
+	if s != nil && !asking {
+		asked, ok = s.Waiting()
+	}
+	if asked.After(since) {
+		since = asked
 	}
 	return max(now.Sub(since), 0), ok
 }

@@ -125,6 +125,54 @@ func TestExecTimeout(t *testing.T) {
 	})
 }
 
+// slowAnswers are the answers of a caller who gives none.
+type slowAnswers struct{ hungUp <-chan struct{} }
+
+func (s slowAnswers) NextLine() (string, bool) {
+	<-s.hungUp
+	return "", false
+}
+
+// exec-timeout holds for a command that waits for an answer, too.
+func TestExecTimeoutOfCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := device(t, "hostname KS1\nline vty 0 4\n exec-timeout 5 0\n")
+		log := watchLog(a)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began := time.Now()
+		caller := cli.Caller{
+			Login: cli.Login{User: "admin", Level: 15}, From: netip.MustParseAddr("192.0.2.1"),
+			Hangup: cancel, LastInput: func() time.Time { return began },
+		}
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			a.Command(ctx, caller, "copy running-config startup-config", slowAnswers{ctx.Done()}, io.Discard)
+		}()
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		if lines := a.Sessions(); len(lines) != 1 || lines[0].Idle != 4*time.Minute {
+			t.Errorf("the lines in use are %+v", lines)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case <-over:
+		default:
+			t.Error("still there five minutes after the question")
+			cancel()
+			<-over
+		}
+		if want := "%SYS-6-TTY_EXPIRE_TIMER: (exec timer expired, tty 2 (192.0.2.1)), user admin"; !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in %v", want, log)
+		}
+		if lines := a.Sessions(); len(lines) != 0 {
+			t.Errorf("left %+v", lines)
+		}
+	})
+}
+
 // `show users` tells how long each line has been idle.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 	"sync"
 	"time"
@@ -29,9 +30,11 @@ type lockout struct {
 	quiet    time.Time              // nobody logs in until then
 }
 
-// names are what credentials count against.
+// names are what credentials count against. A user stands there as a digest: a
+// peer may offer names as long as a packet, and thousands of them are kept.
 func names(k cli.Credentials) [2]string {
-	return [2]string{"user " + k.User, "source " + from(k).String()}
+	user := sha256.Sum256([]byte(k.User))
+	return [2]string{"user " + string(user[:]), "source " + from(k).String()}
 }
 
 // begin admits an attempt. It counts as failed until it succeeds, so that many

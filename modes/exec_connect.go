@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -111,8 +112,11 @@ func (x *execCommands) dial(ctx context.Context, t grammar.Terminal, a grammar.A
 	defer cancel()
 	conn, err := d.Dial(limited, vrf, from, netip.AddrPortFrom(to, uint16(port)))
 	if err == nil {
-		_, err = io.WriteString(t, "Open\n")
-		return conn, err
+		if _, err := io.WriteString(t, "Open\n"); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
 	}
 	io.WriteString(t, "\n")
 	return nil, dialError(ctx, err)
@@ -204,6 +208,9 @@ func join(ctx context.Context, t grammar.Terminal, host string, peer io.ReadWrit
 	}
 	typing, stop := context.WithCancel(ctx)
 	defer stop()
+	hangUp := sync.OnceFunc(func() { peer.Close() })
+	// The host may take nothing, and then only this ends what is being sent.
+	defer context.AfterFunc(typing, hangUp)()
 	shown := make(chan struct{})
 	go func() { // ends with peer, which both sides close
 		defer close(shown)
@@ -213,19 +220,20 @@ func join(ctx context.Context, t grammar.Terminal, host string, peer io.ReadWrit
 	closedByUs := false
 	for {
 		text, err := keys.Keys(typing)
+		closedByUs = errors.Is(err, io.EOF) // not that of the host
 		if err == nil {
 			_, err = io.WriteString(peer, text)
 		}
 		if err == nil {
 			continue
 		}
-		if closedByUs = errors.Is(err, io.EOF) || ctx.Err() != nil; closedByUs && ctx.Err() == nil {
+		if closedByUs && ctx.Err() == nil {
 			// A source without more lines still wants to see the answers.
 			linger(shown)
 		}
 		break
 	}
-	peer.Close()
+	hangUp()
 	<-shown
 	if ctx.Err() != nil {
 		return ctx.Err()

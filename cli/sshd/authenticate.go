@@ -128,7 +128,13 @@ func (c *connection) password(ctx context.Context, t *tries, user, password stri
 	return p, err
 }
 
+// longestUser bounds a user's name in octets; that of a packet is 256 KB.
+const longestUser = 256
+
 func (c *connection) authenticate(ctx context.Context, k cli.Credentials) (*ssh.Permissions, error) {
+	if len(k.User) > longestUser {
+		return nil, cli.ErrDenied
+	}
 	k.Line, k.From = "vty", c.from
 	l, err := c.server.cfg.Auth.Authenticate(ctx, k)
 	if err != nil {

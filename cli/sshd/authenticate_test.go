@@ -134,10 +134,9 @@ func TestTries(t *testing.T) {
 	c.Close()
 }
 
-// A peer without a login is hung up after a while, and there are few of them.
+// There are few peers without a login at a time.
 func TestUnauthenticated(t *testing.T) {
-	f := start(t, Limits{PerSource: 3, Handshakes: 3, Grace: 300 * time.Millisecond})
-	began := time.Now()
+	f := start(t, Limits{PerSource: 3, Handshakes: 3})
 	var waiting []net.Conn
 	for range 3 {
 		c, err := net.Dial("tcp", f.address)
@@ -159,29 +158,92 @@ func TestUnauthenticated(t *testing.T) {
 		t.Error("a fourth connection is served")
 	}
 	for _, c := range waiting {
-		io.Copy(io.Discard, c)
+		c.Close()
 	}
-	if d := time.Since(began); d < 250*time.Millisecond {
+	for deadline := time.Now().Add(time.Minute); ; { // until the server has noticed
+		c, err := f.client("admin", ssh.Password("secret"))
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("there is no room again: %v", err)
+		}
+	}
+}
+
+// A peer without a login is hung up after a while.
+func TestGrace(t *testing.T) {
+	const grace = 300 * time.Millisecond
+	f := start(t, Limits{Grace: grace})
+	began := time.Now()
+	c, err := net.Dial("tcp", f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(began.Add(time.Minute))
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(began); d < grace {
 		t.Errorf("hung up after %v, before its time", d)
 	}
-	c, err := f.client("admin", ssh.Password("secret"))
-	if err != nil {
-		t.Fatalf("there is room again: %v", err)
-	}
-	c.Close()
 }
 
 // A connection that has logged in counts no longer, but does not stay without
-// a session.
+// a shell or a command, however many channels it has open.
 func TestLinger(t *testing.T) {
 	f := start(t, Limits{Linger: 50 * time.Millisecond})
-	if err := f.admin(t).Wait(); err == nil {
-		t.Error("no error at the end of a connection")
+	for _, channels := range []int{0, sessionsPerConnection} {
+		c := f.admin(t)
+		for range channels {
+			if _, _, err := c.OpenChannel("session", nil); err != nil {
+				break // it is over already
+			}
+		}
+		if err := c.Wait(); err == nil {
+			t.Error("no error at the end of a connection")
+		}
 	}
 	f.server.mu.Lock()
 	defer f.server.mu.Unlock()
 	if f.server.waiting != 0 || len(f.server.handshakes) != 0 {
 		t.Errorf("it counts as without a login: %d %v", f.server.waiting, f.server.handshakes)
+	}
+}
+
+// There are few connections that have logged in, too.
+func TestConnections(t *testing.T) {
+	f := start(t, Limits{Connections: 2})
+	first, second := f.admin(t), f.admin(t)
+	for _, c := range []*ssh.Client{first, second} { // both count before the third comes
+		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if third, err := f.client("admin", ssh.Password("secret")); err == nil {
+		third.Wait()
+	}
+	for _, c := range []*ssh.Client{first, second} {
+		if got := typed(t, c, "who\rexit\r"); !strings.Contains(got, "admin 1") {
+			t.Errorf("screen %q", got)
+		}
+	}
+}
+
+// A name that no user can have goes no further.
+func TestLongUser(t *testing.T) {
+	f := start(t, Limits{})
+	for _, octets := range []int{longestUser, longestUser + 1, 200_000} {
+		if _, err := f.client(strings.Repeat("u", octets), ssh.Password("secret")); err == nil {
+			t.Errorf("logged in with a name of %d octets", octets)
+		}
+	}
+	f.users.mu.Lock()
+	defer f.users.mu.Unlock()
+	if f.users.tried != 1 {
+		t.Errorf("%d names were looked for, want 1", f.users.tried)
 	}
 }
 

@@ -12,8 +12,12 @@ import (
 	"coterie/cli"
 )
 
-// sessionsPerConnection bounds the channels of one connection.
-const sessionsPerConnection = 16
+// Bounds of one connection: sessions, and channels with those that the peer
+// has not closed yet.
+const (
+	sessionsPerConnection = 16
+	channelsPerConnection = 2 * sessionsPerConnection
+)
 
 // connection is one peer.
 type connection struct {
@@ -22,10 +26,12 @@ type connection struct {
 	from   netip.Addr
 	login  cli.Login
 
-	mu     sync.Mutex
-	open   int         // sessions
-	ending bool        // no new ones
-	linger *time.Timer // closes a connection without sessions
+	mu       sync.Mutex
+	channels int         // that one side or both have not closed
+	sessions int         // of those, not over
+	running  int         // of those, with a shell or a command
+	ending   bool        // no new ones
+	linger   *time.Timer // closes a connection where nothing runs
 }
 
 // serve runs a connection to its end.
@@ -37,16 +43,19 @@ func (c *connection) serve() {
 	defer cancel()
 
 	conn, channels, requests, err := c.handshake(ctx)
-	s.loggedIn(c)
+	room := s.loggedIn(c)
 	if err != nil {
 		return
+	}
+	if !room {
+		c.end()
 	}
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
 	work.Go(func() { answer(requests) })
 	c.mu.Lock()
-	c.linger = time.AfterFunc(s.cfg.Limits.Linger, c.end)
+	c.linger = time.AfterFunc(s.cfg.Limits.Linger, c.idle)
 	c.mu.Unlock()
 	defer c.linger.Stop()
 	for request := range channels {
@@ -60,7 +69,7 @@ func (c *connection) serve() {
 		}
 		ch, requests, err := request.Accept()
 		if err != nil {
-			c.give()
+			c.give(false)
 			continue
 		}
 		work.Go(func() { c.session(ctx, ch, requests) })
@@ -97,39 +106,74 @@ func (c *connection) handshake(ctx context.Context) (*ssh.ServerConn, <-chan ssh
 	return conn, channels, requests, nil
 }
 
-// take counts a session in.
+// take counts a channel in.
 func (c *connection) take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ending || c.open >= sessionsPerConnection {
+	if c.ending || c.sessions >= sessionsPerConnection || c.channels >= channelsPerConnection {
 		return false
 	}
-	c.open++
+	c.channels++
+	c.sessions++
+	return true
+}
+
+// begin counts a session that runs something: while there is one, the
+// connection stays.
+func (c *connection) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending {
+		return false
+	}
+	c.running++
 	c.linger.Stop()
 	return true
 }
 
-// give counts a session out.
-func (c *connection) give() {
+// over counts it out. Its channel is still there, for the peer to close.
+func (c *connection) over() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open--
-	switch {
-	case c.open > 0:
-	case c.ending:
-		c.net.Close()
-	default:
+	c.sessions--
+	if c.running--; c.running == 0 && !c.ending {
 		c.linger.Reset(c.server.cfg.Limits.Linger)
 	}
 }
 
+// give counts out a channel that both sides have closed, and its session
+// unless that began.
+func (c *connection) give(began bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !began {
+		c.sessions--
+	}
+	if c.channels--; c.channels == 0 && c.ending {
+		c.net.Close()
+	}
+}
+
+// idle ends a connection where nothing has run for long.
+func (c *connection) idle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == 0 {
+		c.endLocked()
+	}
+}
+
 // end closes the connection when its sessions are over, which they have
-// been told to be, or after a moment anyway.
+// been told to be, and their channels closed, or after a moment anyway.
 func (c *connection) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.endLocked()
+}
+
+func (c *connection) endLocked() {
 	c.ending = true
-	if c.open == 0 {
+	if c.channels == 0 {
 		c.net.Close()
 		return
 	}

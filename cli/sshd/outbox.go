@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 // outboxLimit is how much output waits for a slow peer before the session
@@ -17,8 +18,9 @@ var errHungUp = errors.New("the peer has gone")
 // echo of a paste costs a few packets instead of one per line, and a single
 // key is not delayed.
 type outbox struct {
-	w    io.Writer
-	done chan struct{} // closed when the goroutine has ended
+	w         io.Writer
+	done      chan struct{} // closed when the goroutine has ended
+	abandoned chan struct{} // closed by abandon
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -28,7 +30,7 @@ type outbox struct {
 }
 
 func newOutbox(w io.Writer) *outbox {
-	o := &outbox{w: w, done: make(chan struct{})}
+	o := &outbox{w: w, done: make(chan struct{}), abandoned: make(chan struct{})}
 	o.changed = sync.NewCond(&o.mu)
 	go o.send()
 	return o
@@ -77,12 +79,42 @@ func (o *outbox) send() {
 	}
 }
 
-// finish lets what is waiting be sent. It returns when that is done; what it
-// waits for ends when the writer below is closed.
-func (o *outbox) finish() {
+// finish lets what is waiting be sent, until that is done or the outbox is
+// abandoned. It tells whether all of it was sent.
+func (o *outbox) finish() bool {
 	o.mu.Lock()
 	o.closed = true
 	o.changed.Broadcast()
 	o.mu.Unlock()
-	<-o.done
+	select {
+	case <-o.done:
+	case <-o.abandoned:
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err == nil
+}
+
+// abandon gives up a peer that takes nothing: whoever writes or finishes is
+// let go. The goroutine ends only with the writer below.
+func (o *outbox) abandon() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return
+	}
+	o.err, o.closed, o.waiting = errHungUp, true, nil
+	close(o.abandoned)
+	o.changed.Broadcast()
+}
+
+// abandonAfter gives a peer that long to take what is left.
+func (o *outbox) abandonAfter(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		o.abandon()
+	case <-o.done:
+	}
 }

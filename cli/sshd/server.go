@@ -36,22 +36,27 @@ type Limits struct {
 	// Handshakes is how many connections may be without a login, 64, and
 	// PerSource how many of them from one address, 16.
 	Handshakes, PerSource int
+	// Connections is how many may be logged in, 32: twice the lines that a
+	// device has for them, so that who finds those busy can be told.
+	Connections int
 	// Grace is how long a login may take, 120 s (`ip ssh time-out`).
 	Grace time.Duration
 	// Tries is how many passwords a connection may offer, 3 (`ip ssh
 	// authentication-retries`).
 	Tries int
-	// Linger is how long a connection may be open without a session, 60 s.
+	// Linger is how long a connection may be open without a shell or a
+	// command, 60 s.
 	Linger time.Duration
 }
 
 // Defaults of Limits.
 const (
-	defaultHandshakes = 64
-	defaultPerSource  = 16
-	defaultGrace      = 120 * time.Second
-	defaultTries      = 3
-	defaultLinger     = 60 * time.Second
+	defaultHandshakes  = 64
+	defaultPerSource   = 16
+	defaultConnections = 32
+	defaultGrace       = 120 * time.Second
+	defaultTries       = 3
+	defaultLinger      = 60 * time.Second
 )
 
 // goodbye is how long a closing server waits for the last words of a session.
@@ -68,6 +73,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.Handshakes, defaultHandshakes)
 	set(&l.PerSource, defaultPerSource)
+	set(&l.Connections, defaultConnections)
 	set(&l.Tries, defaultTries)
 	if l.Grace == 0 {
 		l.Grace = defaultGrace
@@ -170,14 +176,16 @@ func (s *Server) accept(nc net.Conn) {
 	s.work.Go(c.serve)
 }
 
-// loggedIn takes a connection off those without a login.
-func (s *Server) loggedIn(c *connection) {
+// loggedIn takes a connection off those without a login, and tells whether
+// there is room for it among the others.
+func (s *Server) loggedIn(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting--
 	if s.handshakes[c.from]--; s.handshakes[c.from] == 0 {
 		delete(s.handshakes, c.from)
 	}
+	return len(s.connections)-s.waiting <= s.cfg.Limits.Connections
 }
 
 func (s *Server) forget(c *connection) {

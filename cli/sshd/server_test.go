@@ -69,14 +69,15 @@ func (u *users) Authenticate(_ context.Context, c cli.Credentials) (cli.Login, e
 
 // toyShell echoes lines and answers a few.
 type toyShell struct {
-	mu   sync.Mutex
-	open map[netip.Addr]int
-	most int
-	gone chan struct{} // one for each session that ended
+	mu    sync.Mutex
+	open  map[netip.Addr]int
+	most  int
+	gone  chan struct{}   // one for each session that ended
+	stuck chan cli.Caller // who has asked for output without end
 }
 
 func newToyShell() *toyShell {
-	return &toyShell{open: make(map[netip.Addr]int), gone: make(chan struct{}, 1000)}
+	return &toyShell{open: make(map[netip.Addr]int), gone: make(chan struct{}, 1000), stuck: make(chan cli.Caller, 1)}
 }
 
 func (s *toyShell) count(from netip.Addr, n int) {
@@ -105,6 +106,13 @@ func (s *toyShell) Serve(ctx context.Context, c cli.Caller, r term.LineReader) {
 			fmt.Fprintln(r, columns, rows)
 		case "flood":
 			for ctx.Err() == nil {
+				if _, err := r.Write(bytes.Repeat([]byte("x"), 999)); err != nil {
+					return
+				}
+			}
+		case "stuck":
+			s.stuck <- c
+			for {
 				if _, err := r.Write(bytes.Repeat([]byte("x"), 999)); err != nil {
 					return
 				}
@@ -354,6 +362,32 @@ func TestHangup(t *testing.T) {
 	io.WriteString(in, "flood\r")
 	f.server.Close()
 	<-f.shell.gone
+}
+
+// Nor does a peer that takes no output keep a line from being cleared.
+func TestHangupOfSlowPeer(t *testing.T) {
+	f := start(t, Limits{Linger: 50 * time.Millisecond})
+	c := f.admin(t)
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, _ := s.StdinPipe()
+	if _, err := s.StdoutPipe(); err != nil { // is not read
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.RequestPty("vt100", 24, 80, nil), s.Shell()); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(in, "stuck\r")
+	caller := <-f.shell.stuck
+	caller.Hangup()
+	select {
+	case <-f.shell.gone:
+	case <-time.After(20 * time.Second):
+		t.Error("the session is still there")
+	}
+	c.Wait() // until the connection has lingered
 }
 
 // Console: the unix socket, its owner and the client.

@@ -42,30 +42,28 @@ type session struct {
 	lastInput     atomic.Int64                  // nanoseconds since 1970
 }
 
+// program is what a session runs: it returns an exit status, and hangup ends
+// its context from this side.
+type program func(ctx context.Context, hangup func()) uint32
+
 // session serves a channel until the peer and we have closed it.
 func (c *connection) session(ctx context.Context, channel ssh.Channel, requests <-chan *ssh.Request) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &session{c: c, channel: channel}
-	s.lastInput.Store(time.Now().UnixNano())
 	var running chan struct{}
-	start := func(run func(context.Context) uint32) {
+	start := func(run program) {
 		running = make(chan struct{})
+		s.lastInput.Store(time.Now().UnixNano())
 		s.out = newOutbox(channel)
 		go func() {
 			defer close(running)
-			defer c.give()
-			status := run(ctx)
-			late := time.AfterFunc(goodbye, func() { channel.Close() }) // the peer takes nothing any more
-			s.out.finish()
-			late.Stop()
-			channel.SendRequest("exit-status", false, ssh.Marshal(exitStatus{status}))
-			channel.Close()
+			s.run(ctx, run)
 		}()
 	}
 	for r := range requests {
 		ok := false
-		var begin func(context.Context) uint32 // after the answer, which must come first
+		var begin program // after the answer, which must come first
 		switch r.Type {
 		case "pty-req":
 			var p ptyRequest
@@ -79,13 +77,13 @@ func (c *connection) session(ctx context.Context, channel ssh.Channel, requests 
 				s.resize(w.Columns, w.Rows)
 			}
 		case "shell":
-			if ok = running == nil; ok {
+			if ok = running == nil && c.begin(); ok {
 				begin = s.shell
 			}
 		case "exec":
 			var e execRequest
-			if ok = running == nil && ssh.Unmarshal(r.Payload, &e) == nil; ok {
-				begin = func(ctx context.Context) uint32 { return s.command(ctx, e.Command) }
+			if ok = running == nil && ssh.Unmarshal(r.Payload, &e) == nil && c.begin(); ok {
+				begin = func(ctx context.Context, hangup func()) uint32 { return s.command(ctx, hangup, e.Command) }
 			}
 		}
 		// env, subsystem, signal, break and whatever else there is: no.
@@ -97,13 +95,27 @@ func (c *connection) session(ctx context.Context, channel ssh.Channel, requests 
 		}
 	}
 	cancel() // the peer has closed the channel, or the connection is gone
-	if running == nil {
-		channel.Close()
-		c.give()
-		return
-	}
 	channel.Close()
-	<-running
+	if running != nil {
+		<-running
+		<-s.out.done
+	}
+	c.give(running != nil)
+}
+
+// run runs a program and says goodbye. A peer that takes nothing any more does
+// not keep it: what is left then goes with the connection, which lingers.
+func (s *session) run(ctx context.Context, run program) {
+	ctx, hangup := context.WithCancel(ctx)
+	context.AfterFunc(ctx, func() { s.out.abandonAfter(goodbye) })
+	status := run(ctx, hangup)
+	hangup()
+	sent := s.out.finish()
+	s.c.over()
+	if sent {
+		s.channel.SendRequest("exit-status", false, ssh.Marshal(exitStatus{status}))
+	}
+	s.channel.Close()
 }
 
 func (s *session) resize(columns, rows uint32) {
@@ -136,9 +148,7 @@ func (s *session) Write(p []byte) (int, error) { return s.out.Write(p) }
 
 // shell runs a session at the peer's terminal. Without one its lines are
 // echoed, so that what the peer gets reads like a session.
-func (s *session) shell(ctx context.Context) uint32 {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+func (s *session) shell(ctx context.Context, hangup func()) uint32 {
 	peer := struct {
 		io.Reader
 		io.Writer
@@ -151,42 +161,55 @@ func (s *session) shell(ctx context.Context) uint32 {
 	} else {
 		r = term.NewPlain(s, s, true)
 	}
-	s.c.server.cfg.Shell.Serve(ctx, s.caller(cancel), r)
+	s.c.server.cfg.Shell.Serve(ctx, s.caller(hangup), r)
 	r.Close() // its reading goroutine ends with the channel
 	return 0
 }
 
 // command runs an exec request: its first line, and the lines behind it and
 // then those of the peer for the dialogs.
-func (s *session) command(ctx context.Context, text string) uint32 {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { s.channel.Close() }) // it may be waiting for input
-	defer stop()
+func (s *session) command(ctx context.Context, hangup func(), text string) uint32 {
 	first, more, _ := strings.Cut(strings.TrimRight(text, "\r\n"), "\n")
 	if more != "" {
 		more += "\n"
 	}
-	input := &lines{more: bufio.NewScanner(io.MultiReader(strings.NewReader(more), s))}
+	input := &lines{ctx: ctx, more: bufio.NewScanner(io.MultiReader(strings.NewReader(more), s))}
 	var out io.Writer = s
 	if s.pty {
 		out = crlf{s}
 	}
-	if err := s.c.server.cfg.Shell.Command(ctx, s.caller(cancel), strings.TrimSuffix(first, "\r"), input, out); err != nil {
+	if err := s.c.server.cfg.Shell.Command(ctx, s.caller(hangup), strings.TrimSuffix(first, "\r"), input, out); err != nil {
 		return 1
 	}
 	return 0
 }
 
 // lines is a cli.LineSource of the peer's input.
-type lines struct{ more *bufio.Scanner }
+type lines struct {
+	ctx  context.Context // of the command
+	more *bufio.Scanner
+}
 
-// NextLine waits for the peer; false when it has closed its side.
+// NextLine waits for the peer; false when it has closed its side, or the
+// command is over. Nothing on this side ends a read of the channel, so that
+// the last one may stay until the peer closes it.
 func (l *lines) NextLine() (string, bool) {
-	if !l.more.Scan() {
+	if l.ctx.Err() != nil {
 		return "", false
 	}
-	return strings.TrimSuffix(l.more.Text(), "\r"), true
+	next := make(chan string, 1)
+	go func() {
+		defer close(next)
+		if l.more.Scan() {
+			next <- strings.TrimSuffix(l.more.Text(), "\r")
+		}
+	}()
+	select {
+	case line, ok := <-next:
+		return line, ok
+	case <-l.ctx.Done():
+		return "", false
+	}
 }
 
 // crlf ends lines as a terminal wants it.
