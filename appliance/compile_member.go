@@ -34,7 +34,7 @@ func (c *compiler) members() {
 		}
 		p := xfrm.InterfacePolicy{Interface: i.Name, MapName: m.Name, FailClose: c.failClose(m)}
 		for _, e := range m.Entries {
-			if entry, ok := c.mapEntry(i, m, e); ok {
+			if entry, ok := c.mapEntry(i, m, e, p.FailClose != nil); ok {
 				p.Entries = append(p.Entries, entry)
 			}
 		}
@@ -83,15 +83,15 @@ func (c *compiler) cryptoMap(name string) *runningconfig.CryptoMap {
 	return nil
 }
 
-func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoMap, e *runningconfig.CryptoMapEntry) (xfrm.MapEntry, bool) {
+// mapEntry compiles an entry; false: it is left out. Without a group an entry is
+// disabled, as IOS notes; in a map that is fail-close, closed, it stays there and
+// stays closed: nobody installs a group without a source.
+func (c *compiler) mapEntry(i *runningconfig.Interface, m *runningconfig.CryptoMap, e *runningconfig.CryptoMapEntry, closed bool) (xfrm.MapEntry, bool) {
 	where := fmt.Sprintf("crypto map %s %d", m.Name, e.Sequence)
 	if e.Family == "ipsec-isakmp" {
 		c.note(syslog.NoEffect.With("'"+where+" ipsec-isakmp' is", "has"))
 		return xfrm.MapEntry{}, false
 	}
-	// Without a group the entry stays disabled, as IOS notes. In a map that is
-	// fail-close it stays closed: nobody installs a group without a source.
-	closed := m.FailClose != nil && m.FailClose.Activate
 	entry := xfrm.MapEntry{Sequence: e.Sequence, Group: xfrm.GroupKey{VRF: i.VRF, Name: e.Group}}
 	if e.Group == "" {
 		return entry, closed

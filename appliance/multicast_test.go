@@ -22,6 +22,7 @@ type groupNetwork struct {
 	noNetwork
 	mu   sync.Mutex
 	open []string
+	left int // how often a group was
 }
 
 func (n *groupNetwork) ListenGroup(iface string, group netip.AddrPort) (netdev.UDPConn, error) {
@@ -54,6 +55,7 @@ func (c *groupConn) Close() error {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	name := c.iface + " " + c.group.String()
+	c.n.left++
 	c.n.open = slices.DeleteFunc(c.n.open, func(s string) bool { return s == name })
 	close(c.done)
 	return nil
@@ -131,6 +133,10 @@ func TestJoinMulticastGroup(t *testing.T) {
 	own, both := []string{"10.0.0.2"}, []string{"10.0.0.2", "239.10.10.1"}
 	check(nil, own, own)
 	join("RED", group)
+	check([]string{"Ethernet0/0 239.10.10.1:848"}, both, own)
+	if join("RED", group); net.left != 0 { // as after a change of interfaces
+		t.Error("a group that stays joined was left for a moment")
+	}
 	check([]string{"Ethernet0/0 239.10.10.1:848"}, both, own)
 	join("BLUE", group)
 	check([]string{"Ethernet0/0 239.10.10.1:848"}, both, both)

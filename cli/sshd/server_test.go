@@ -340,6 +340,23 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// unread types text into a shell whose output nobody reads.
+func unread(t *testing.T, c *ssh.Client, text string) {
+	t.Helper()
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, _ := s.StdinPipe()
+	if _, err := s.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.RequestPty("vt100", 24, 80, nil), s.Shell()); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(in, text)
+}
+
 // A slow peer does not keep the server from hanging up.
 func TestHangup(t *testing.T) {
 	f := start(t, Limits{})
@@ -348,18 +365,7 @@ func TestHangup(t *testing.T) {
 		t.Errorf("screen %q", got)
 	}
 	<-f.shell.gone
-	s, err := c.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, _ := s.StdinPipe()
-	if _, err := s.StdoutPipe(); err != nil { // is not read
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.RequestPty("vt100", 24, 80, nil), s.Shell()); err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(in, "flood\r")
+	unread(t, c, "flood\r")
 	f.server.Close()
 	<-f.shell.gone
 }
@@ -368,18 +374,7 @@ func TestHangup(t *testing.T) {
 func TestHangupOfSlowPeer(t *testing.T) {
 	f := start(t, Limits{Linger: 50 * time.Millisecond})
 	c := f.admin(t)
-	s, err := c.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, _ := s.StdinPipe()
-	if _, err := s.StdoutPipe(); err != nil { // is not read
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.RequestPty("vt100", 24, 80, nil), s.Shell()); err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(in, "stuck\r")
+	unread(t, c, "stuck\r")
 	caller := <-f.shell.stuck
 	caller.Hangup()
 	select {

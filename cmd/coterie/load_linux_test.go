@@ -131,10 +131,10 @@ func (g *load) wait() time.Duration {
 func (g *load) renew(now time.Time) {
 	g.number++
 	name := fmt.Sprintf("%v/%d", g.addr, g.number)
-	g.member = &gdoitest.Member{
+	g.member = &gdoitest.Member{Outlets: gdoitest.Outlets{
 		Between: &gdoitest.Onlooker{Registered: func(p wire.Policy, ids policy.SenderIDs) { g.history.registered(name, g.addr, p, ids) }},
 		Send:    func(_, remote netip.AddrPort, data []byte) { g.conn.WriteToUDPAddrPort(data, remote) },
-	}
+	}}
 	g.member.Boot(now, env.System(), isakmp.Config{
 		Enabled: true, PhaseOneDOI: 2, Capabilities: isakmp.CapDenyACE | isakmp.CapPushAck | isakmp.CapTwoOctetTEK,
 		Policies: []isakmp.Policy{{Priority: 10, Cipher: suite.AES256, Hash: suite.SHA256, Group: suite.Group(19), Auth: isakmp.PreShared, Lifetime: time.Hour}},

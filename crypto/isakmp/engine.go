@@ -65,7 +65,8 @@ type peer struct {
 
 type cookies struct{ initiator, responder Cookie }
 
-// job is a Diffie-Hellman computation or a signature under way for sa.
+// job is a Diffie-Hellman computation or a signature under way for sa; nil when
+// that is gone.
 type job struct {
 	sa   *phaseOne
 	done func(result any)

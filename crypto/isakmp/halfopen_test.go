@@ -51,27 +51,43 @@ func TestJobsOfDeadSAs(t *testing.T) {
 	}
 }
 
-// Forged messages 1 do not push out an SA that has returned our cookie.
+// Forged messages 1 do not push out an SA that has returned our cookie: neither
+// as many as a peer may have, nor as many as a network may have of which some
+// are older than the proof.
 func TestForgedFirstMessages(t *testing.T) {
-	msgs := mainMode(t)
-	w := standardPair(t)
-	m := w.nodes[ksAddr]
-	sent := 0
-	w.deliver = func(s Send) []Send {
-		sent++
-		if sent == 5 { // message 5 is on its way; somebody forges the member's address
-			for i := range uint32(maxHalfOpenPeer) {
-				b := bytes.Clone(msgs[0])
-				binary.BigEndian.PutUint32(b, i|1<<31)
-				m.Step(w.now, Datagram{Local: ksAddr, Remote: gmAddr, Data: b})
-				m.Drain()
+	for _, c := range []struct {
+		name   string
+		others bool        // from other ports than the peer's
+		forged map[int]int // how many are forged ahead of a message
+	}{
+		{"of the peer", false, map[int]int{5: maxHalfOpenPeer}},
+		{"of the network", true, map[int]int{3: maxHalfOpenPrefix / 2, 5: maxHalfOpenPrefix/2 + 100}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			msgs := mainMode(t)
+			w := standardPair(t)
+			m := w.nodes[ksAddr]
+			sent, forged := 0, uint32(0)
+			w.deliver = func(s Send) []Send {
+				sent++
+				for range c.forged[sent] {
+					forged++
+					b := bytes.Clone(msgs[0])
+					binary.BigEndian.PutUint32(b, forged|1<<31)
+					from := gmAddr
+					if c.others {
+						from = netip.AddrPortFrom(gmAddr.Addr(), 10000+uint16(forged))
+					}
+					m.Step(w.now, Datagram{Local: ksAddr, Remote: from, Data: b})
+					m.Drain()
+				}
+				return []Send{s}
 			}
-		}
-		return []Send{s}
-	}
-	w.step(gmAddr, Connect{Owner: 1, Local: gmAddr, Remote: ksAddr})
-	w.flush()
-	if _, ok := take[PhaseOneUp](w, gmAddr); !ok {
-		t.Errorf("no phase 1: evicted %d, bad cookie %d", m.count.HalfOpenEvicted, m.count.BadCookie)
+			w.step(gmAddr, Connect{Owner: 1, Local: gmAddr, Remote: ksAddr})
+			w.flush()
+			if _, ok := take[PhaseOneUp](w, gmAddr); !ok || m.count.HalfOpenEvicted == 0 {
+				t.Errorf("no phase 1, or nothing to do: evicted %d, bad cookie %d", m.count.HalfOpenEvicted, m.count.BadCookie)
+			}
+		})
 	}
 }

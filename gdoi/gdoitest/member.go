@@ -1,6 +1,3 @@
-// Package gdoitest drives the machines of a group member and of a key server
-// for tests: outputs of one are inputs of the other, Diffie-Hellman and
-// signatures are made at once, and what leaves goes to functions of the test.
 package gdoitest
 
 import (
@@ -11,27 +8,16 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/gdoi/member"
 	"coterie/internal/env"
-	"coterie/internal/syslog"
 )
-
-// Between stands between isakmp and the machine of GDOI: it sees phase 2 in
-// clear text, and may change what is sent.
-type Between interface {
-	Up(sa isakmp.SA) // of a member only
-	Received(now time.Time, in isakmp.Phase2)
-	Sends(in isakmp.Input) isakmp.Input
-}
 
 // Member is a group member. Functions that are nil are not called.
 type Member struct {
-	ISAKMP  *isakmp.Machine
-	GDOI    *member.Machine
-	Between Between
+	ISAKMP *isakmp.Machine
+	GDOI   *member.Machine
+	Outlets
 
-	Send    func(local, remote netip.AddrPort, data []byte)
 	Install func(o member.Install)
 	Remove  func()
-	Log     func(now time.Time, m syslog.Message)
 	Failed  func(reason string) // of either phase
 }
 
@@ -67,19 +53,7 @@ func (g *Member) Step(now time.Time, in member.Input) {
 	g.drain(now)
 }
 
-func (g *Member) drain(now time.Time) {
-	for busy := true; busy; {
-		busy = false
-		for _, o := range g.ISAKMP.Drain() {
-			busy = true
-			g.fromISAKMP(now, o)
-		}
-		for _, o := range g.GDOI.Drain() {
-			busy = true
-			g.fromGDOI(now, o)
-		}
-	}
-}
+func (g *Member) drain(now time.Time) { drain(now, g.ISAKMP, g.fromISAKMP, g.GDOI, g.fromGDOI) }
 
 func (g *Member) fromISAKMP(now time.Time, o isakmp.Output) {
 	switch o := o.(type) {
@@ -96,9 +70,7 @@ func (g *Member) fromISAKMP(now time.Time, o isakmp.Output) {
 		g.failed(o.Reason)
 		g.GDOI.Step(now, member.PhaseOneFailed{PhaseOneFailed: o})
 	case isakmp.Phase2:
-		if g.Between != nil {
-			g.Between.Received(now, o)
-		}
+		g.received(now, o)
 		g.GDOI.Step(now, member.Phase2{Phase2: o})
 	case isakmp.Phase2Failed:
 		g.failed(o.Reason)
@@ -113,11 +85,7 @@ func (g *Member) fromISAKMP(now time.Time, o isakmp.Output) {
 func (g *Member) fromGDOI(now time.Time, o member.Output) {
 	switch o := o.(type) {
 	case member.ToISAKMP:
-		in := o.Input
-		if g.Between != nil {
-			in = g.Between.Sends(in)
-		}
-		g.ISAKMP.Step(now, in)
+		g.ISAKMP.Step(now, g.sends(o.Input))
 	case member.Install:
 		if g.Install != nil {
 			g.Install(o)
@@ -134,27 +102,8 @@ func (g *Member) fromGDOI(now time.Time, o member.Output) {
 	}
 }
 
-func (g *Member) send(local, remote netip.AddrPort, data []byte) {
-	if g.Send != nil {
-		g.Send(local, remote, data)
-	}
-}
-
-func (g *Member) log(now time.Time, m syslog.Message) {
-	if g.Log != nil {
-		g.Log(now, m)
-	}
-}
-
 func (g *Member) failed(reason string) {
 	if g.Failed != nil {
 		g.Failed(reason)
 	}
-}
-
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

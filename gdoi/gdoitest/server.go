@@ -7,20 +7,17 @@ import (
 	"coterie/crypto/isakmp"
 	"coterie/gdoi/keyserver"
 	"coterie/internal/env"
-	"coterie/internal/syslog"
 )
 
 // Server is a key server whose store never fails. Functions that are nil are
 // not called.
 type Server struct {
-	ISAKMP  *isakmp.Machine
-	GDOI    *keyserver.Machine
-	Between Between
+	ISAKMP *isakmp.Machine
+	GDOI   *keyserver.Machine
+	Outlets
 
-	Send  func(local, remote netip.AddrPort, data []byte)
 	Store func(o keyserver.Persist)
 	Plain func(now time.Time, o keyserver.PlainPush)
-	Log   func(now time.Time, m syslog.Message)
 }
 
 // Boot makes the machines anew.
@@ -55,19 +52,7 @@ func (s *Server) Step(now time.Time, in keyserver.Input) {
 	s.drain(now)
 }
 
-func (s *Server) drain(now time.Time) {
-	for busy := true; busy; {
-		busy = false
-		for _, o := range s.ISAKMP.Drain() {
-			busy = true
-			s.fromISAKMP(now, o)
-		}
-		for _, o := range s.GDOI.Drain() {
-			busy = true
-			s.fromGDOI(now, o)
-		}
-	}
-}
+func (s *Server) drain(now time.Time) { drain(now, s.ISAKMP, s.fromISAKMP, s.GDOI, s.fromGDOI) }
 
 func (s *Server) fromISAKMP(now time.Time, o isakmp.Output) {
 	switch o := o.(type) {
@@ -76,9 +61,7 @@ func (s *Server) fromISAKMP(now time.Time, o isakmp.Output) {
 	case isakmp.Compute:
 		s.ISAKMP.Step(now, isakmp.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 	case isakmp.Phase2:
-		if s.Between != nil {
-			s.Between.Received(now, o)
-		}
+		s.received(now, o)
 		s.GDOI.Step(now, keyserver.Phase2{Phase2: o})
 	case isakmp.Notified:
 		s.GDOI.Step(now, keyserver.Notified{Notified: o})
@@ -92,11 +75,7 @@ func (s *Server) fromGDOI(now time.Time, o keyserver.Output) {
 	case keyserver.Send:
 		s.send(o.Local, o.Remote, o.Data)
 	case keyserver.ToISAKMP:
-		in := o.Input
-		if s.Between != nil {
-			in = s.Between.Sends(in)
-		}
-		s.ISAKMP.Step(now, in)
+		s.ISAKMP.Step(now, s.sends(o.Input))
 	case keyserver.Compute:
 		s.GDOI.Step(now, keyserver.Done{JobDone: env.JobDone{ID: o.ID, Result: o.Do()}})
 	case keyserver.Persist:
@@ -110,17 +89,5 @@ func (s *Server) fromGDOI(now time.Time, o keyserver.Output) {
 		}
 	case keyserver.Log:
 		s.log(now, o.Message)
-	}
-}
-
-func (s *Server) send(local, remote netip.AddrPort, data []byte) {
-	if s.Send != nil {
-		s.Send(local, remote, data)
-	}
-}
-
-func (s *Server) log(now time.Time, m syslog.Message) {
-	if s.Log != nil {
-		s.Log(now, m)
 	}
 }

@@ -48,8 +48,8 @@ func TestPseudotimeOfUnusableState(t *testing.T) {
 	w.run(time.Minute)
 	w.restart(time.Minute, timedGroup()) // it is there again
 	s := w.group()
-	if s.TEKs[0].SPI == before.TEKs[0].SPI && s.Replay.Value < before.Replay.Value {
-		t.Errorf("TEK 0x%x goes on at %d, was at %d", s.TEKs[0].SPI, s.Replay.Value, before.Replay.Value)
+	if s.TEKs[0].SPI != before.TEKs[0].SPI || s.Replay.Value < before.Replay.Value {
+		t.Errorf("TEK 0x%x goes on at %d; 0x%x was at %d", s.TEKs[0].SPI, s.Replay.Value, before.TEKs[0].SPI, before.Replay.Value)
 	}
 }
 

@@ -125,7 +125,7 @@ func (g *group) overtake(m *Machine, now time.Time, k *kek) {
 // end ends a rekey before its last copy. Members that had a whole period to
 // acknowledge and did not have missed it.
 func (m *Machine) end(now time.Time, g *group, f *flight) {
-	for _, b := range slices.Clone(f.batches) { // the verdict may end the flight by itself
+	for _, b := range f.batches {
 		if b.copies == 0 || now.Before(b.at) && b.copies == 1 {
 			continue
 		}
